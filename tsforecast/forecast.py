@@ -1,0 +1,148 @@
+"""The contract between models and everything else: what a model is given, what it answers.
+
+A *forecaster* is a frozen recipe. `fit` returns a new object, the *fitted* model, which can forecast from any number
+of origins at once and cannot be fitted again. Any object with these two methods can be backtested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, overload, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tsforecast.errors import ConfigError
+from tsforecast.frequency import Frequency
+from tsforecast.panel import Panel, View
+
+__all__ = [
+    "QUANTILES",
+    "Failure",
+    "Fitted",
+    "FittedModel",
+    "Forecast",
+    "Forecaster",
+    "check_quantiles",
+    "level_quantiles",
+]
+
+QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
+"""The levels every model answers unless told otherwise: deciles for the CRPS and the ends of 80, 90 and 95 % intervals."""
+
+
+class Failure(NamedTuple):
+    """A series that a model could not forecast, and why. Its numbers are NaN, never those of another model."""
+
+    unique_id: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What a model says of the H steps after one cutoff, in the units of the target.
+
+    point      `[N, H]`: the mean or the median, as the model documents
+    levels     Q probabilities, ascending
+    quantiles  `[N, H, Q]`, non-decreasing along Q
+    failures   series that have no forecast (their rows are NaN)
+    notes      per-series remarks worth recording: (id, remark), such as the rung of a fallback ladder
+    """
+
+    ids: tuple[str, ...]
+    times: npt.NDArray[Any]
+    freq: Frequency
+    point: npt.NDArray[np.float64]
+    levels: tuple[float, ...]
+    quantiles: npt.NDArray[np.float64]
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        n, h = self.times.shape
+        assert n == len(self.ids) and self.point.shape == (n, h), "point forecasts must be [N, H]"
+        assert self.quantiles.shape == (n, h, len(self.levels)), "quantiles must be [N, H, Q]"
+
+    def tail(self, steps: int) -> Forecast:
+        """The last `steps` steps: what is left of a forecast over a gap and a horizon."""
+        return replace(
+            self, times=self.times[:, -steps:], point=self.point[:, -steps:], quantiles=self.quantiles[:, -steps:]
+        )
+
+    def to_frame(self, name: str = "forecast", level: Sequence[int] = (80, 95)) -> pd.DataFrame:
+        """Long frame `unique_id, ds, <name>, <name>-lo-80, <name>-hi-80, ...`."""
+        n, h = self.times.shape
+        columns: dict[str, Any] = {
+            "unique_id": np.repeat(np.asarray(self.ids, dtype=object), h),
+            "ds": self.freq.to_pandas(self.times.ravel()),
+            name: self.point.ravel(),
+        }
+        for percent in level:
+            for word, q in zip(("lo", "hi"), level_quantiles(percent), strict=True):
+                if q not in self.levels:
+                    raise ConfigError(f"level {percent}: the forecast has no quantile {q}; it has {list(self.levels)}")
+                columns[f"{name}-{word}-{percent}"] = self.quantiles[:, :, self.levels.index(q)].ravel()
+        return pd.DataFrame(columns)
+
+
+class Fitted(Protocol):
+    """A fitted model: forecasts from many origins in one call."""
+
+    def predict(self, views: Sequence[View], /) -> list[Forecast]:
+        """One forecast per view, for the series of the view, in its order."""
+        ...
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """A recipe. `name` is what results and reports call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fit(self, past: Panel, horizon: int, /) -> Fitted:
+        """Learn from `past`, which ends at the cutoff, to forecast `horizon` steps."""
+        ...
+
+
+class FittedModel:
+    """What the package's own fitted models share: one origin may be given without a list around it."""
+
+    @overload
+    def predict(self, views: Panel | View, /) -> Forecast: ...
+    @overload
+    def predict(self, views: Sequence[View], /) -> list[Forecast]: ...
+    def predict(self, views: Panel | View | Sequence[View], /) -> Forecast | list[Forecast]:
+        """Forecast from one origin (a panel, or a view where covariates are known ahead) or from a list of views.
+
+        Raises DataError where a series is unknown to the model or too short for it.
+        """
+        if isinstance(views, Panel):
+            return self._predict([View(views, views.future(self.horizon))])[0]
+        if isinstance(views, View):
+            return self._predict([views])[0]
+        return self._predict(list(views))
+
+    horizon: int
+
+    def _predict(self, views: list[View]) -> list[Forecast]:
+        raise NotImplementedError
+
+
+def level_quantiles(percent: int | float) -> tuple[float, float]:
+    """The two quantiles of a central interval: 80 -> (0.1, 0.9)."""
+    if not 0 < percent < 100:
+        raise ConfigError(f"level {percent}: an interval's level is a percentage between 0 and 100")
+    return round((1 - percent / 100) / 2, 6), round((1 + percent / 100) / 2, 6)
+
+
+def check_quantiles(levels: Sequence[float]) -> tuple[float, ...]:
+    """Ascending probabilities inside (0, 1), the median among them, or ConfigError."""
+    levels = tuple(round(float(q), 6) for q in levels)
+    if not levels or list(levels) != sorted(set(levels)) or levels[0] <= 0 or levels[-1] >= 1:
+        raise ConfigError(f"quantiles {list(levels)}: give ascending numbers between 0 and 1, each once")
+    if 0.5 not in levels:
+        raise ConfigError(f"quantiles {list(levels)}: 0.5 must be among them, since the median is a point forecast")
+    return levels
