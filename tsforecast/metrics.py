@@ -167,6 +167,7 @@ def directional_accuracy(y: Floats, forecast: Floats, last: Floats) -> Floats:
     A step at which y equals `last` has no direction and does not count. A forecast that equals `last` calls none and
     earns a half, as a coin would, so that the naive forecast scores 0.5 and not 0.
     """
+    assert np.ndim(last) < np.ndim(y), "last has one value per series, no axis of steps"
     moved = np.sign(y - last[..., None])
     right = (1 + moved * np.sign(forecast - last[..., None])) / 2
     moves = np.abs(moved)
