@@ -1,0 +1,80 @@
+"""Between windows in the user's units and what a network sees: scaling, masks, and the naive forecast it corrects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tsforecast.scaling import last_of_phase, mean_and_std, usable
+from tsforecast.transforms import Map, Standard, Transform
+from tsforecast.windows import Batch, Windows
+
+__all__ = ["Encoded", "Encoding"]
+
+
+class Encoded(NamedTuple):
+    """A batch as a network sees it (float32), and the way back."""
+
+    x: Tensor  # [B, L, C]: scaled target, observed mask, past-only covariates, covariates known ahead
+    known: Tensor  # [B, H, K]
+    base: Tensor  # [B, H, 1]: the naive forecast, scaled
+    map: Map
+
+    def target(self, target: Tensor) -> Tensor:
+        """Targets `[B, H, 1]` in scaled units."""
+        return self.map.apply_future(target).float()
+
+    def units(self, out: Tensor) -> Tensor:
+        """Scaled forecasts `[B, H, Q]` in the units of the target, float64."""
+        return self.map.invert(out.double())
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """How windows are shown to a network. All of it is fitted on a window's own context, except the scale of the
+    covariates known ahead, which is that of the training rows.
+
+    season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
+    """
+
+    transform: Transform
+    season: int
+    futr_mean: Tensor  # [1, 1, K]
+    futr_std: Tensor
+
+    @classmethod
+    def of(cls, windows: Windows, transform: Transform, season: int) -> Encoding:
+        """Settle the scale of the covariates known ahead on the training rows."""
+        mean, std = mean_and_std(windows.futr.unsqueeze(0))
+        return cls(transform, season, mean, usable(std, mean))
+
+    @property
+    def own_channels(self) -> int:
+        """Channels of x that are no covariates: the scaled target and its mask."""
+        return 2
+
+    def encode(self, batch: Batch) -> Encoded:
+        """What the network sees of these windows; their targets are not looked at."""
+        context = batch.context
+        length = context.shape[1]
+        scale = self.transform.fit(context)
+        channels = [scale.apply(context), (~context.isnan()).double()]
+        if batch.hist.shape[2]:
+            channels.append(Standard().fit(batch.hist).apply(batch.hist))
+        known = batch.futr
+        if known.shape[2]:
+            known = (known - self.futr_mean) / self.futr_std
+            channels.append(known[:, :length])
+        x = torch.nan_to_num(torch.cat(channels, dim=2), nan=0.0).float()
+        return Encoded(x, torch.nan_to_num(known[:, length:], nan=0.0).float(), self._base(batch, scale, known), scale)
+
+    def _base(self, batch: Batch, scale: Map, known: Tensor) -> Tensor:
+        horizon = known.shape[1] - batch.context.shape[1]
+        if self.season == 0:
+            return batch.context.new_zeros(len(batch.context), horizon, 1, dtype=torch.float32)
+        phases = last_of_phase(batch.context, self.season)
+        steps = torch.arange(horizon, device=phases.device) % self.season
+        return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0).float()

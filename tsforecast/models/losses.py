@@ -1,0 +1,32 @@
+"""What networks minimise: losses on tensors, masked where the target was not observed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["masked_mean", "pinball", "relative_error"]
+
+
+def pinball(forecast: Tensor, target: Tensor, levels: Tensor) -> Tensor:
+    """Twice the quantile loss `[B, H, Q]` of forecasts `[B, H, Q]` for a target `[B, H, 1]`.
+
+    At level 0.5 it is the absolute error (Koenker & Bassett 1978). NaN where the target is.
+    """
+    error = target - forecast
+    return 2 * torch.maximum(levels * error, (levels - 1) * error)
+
+
+def relative_error(forecast: Tensor, target: Tensor) -> Tensor:
+    """2 |y - f| / (|y| + |f|) `[...]`, the term of sMAPE, with the denominator held constant by the gradient.
+
+    Without the constant denominator a forecast could lower its loss by growing. NaN where the target is; 0 / 0 is 0.
+    """
+    size = (target.abs() + forecast.abs()).detach()
+    return 2 * (target - forecast).abs() / size.clamp_min(torch.finfo(size.dtype).tiny)
+
+
+def masked_mean(loss: Tensor) -> Tensor:
+    """Mean over the observed elements; 0 where nothing was observed."""
+    seen = ~torch.isnan(loss)
+    return torch.where(seen, loss, 0.0).sum() / seen.sum().clamp_min(1)

@@ -1,0 +1,206 @@
+"""RNN, LSTM and GRU: the only place where panels meet tensors of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from tsforecast.errors import ConfigError, DataError
+from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
+from tsforecast.models.encoding import Encoding
+from tsforecast.models.nets import Cell, SegmentRNN
+from tsforecast.models.settle import context_size, naive_season, segment_size
+from tsforecast.models.training import Training, pick_device, train
+from tsforecast.panel import Panel, View
+from tsforecast.transforms import parse_transform
+from tsforecast.windows import Batch, Windows, contexts, split_by_time
+
+__all__ = ["GRU", "LSTM", "RNN"]
+
+PREDICT_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recurrent:
+    """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
+
+    input_size   steps of context; None: a week of a daily cycle, else three seasons, at least two horizons
+    patch_size   steps that become one token; 1 is the classic step-by-step form; None: a season where that leaves
+                 4 to 32 tokens, 1 for short contexts
+    hidden_size  width of the state
+    num_layers   stacked layers
+    dropout      between layers and before the answer, in training
+    attention    let the last state look back over all states
+    scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context
+    residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto":
+                 whichever of the two has been closer in the past
+    n_seeds      networks trained from different seeds, their quantiles averaged
+    """
+
+    input_size: int | None = None
+    patch_size: int | None = None
+    hidden_size: int = 128
+    num_layers: int = 2
+    dropout: float = 0.1
+    attention: bool = False
+    scaling: str = "standard"
+    residual: Literal["auto", "seasonal", "last", "none"] = "auto"
+    n_seeds: int = 1
+    seed: int = 0
+    quantiles: tuple[float, ...] = QUANTILES
+    training: Training = field(default_factory=Training)
+
+    cell: ClassVar[Cell]
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
+        limits = {"input_size": 100_000, "patch_size": 10_000, "hidden_size": 8_192, "num_layers": 32, "n_seeds": 1_000}
+        for field_name, most in limits.items():
+            value = getattr(self, field_name)
+            if value is not None and not 1 <= value <= most:
+                raise ConfigError(f"{self.name}.{field_name}={value}: must be between 1 and {most}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"{self.name}.dropout={self.dropout}: must be at least 0 and below 1")
+        if self.residual not in ("auto", "seasonal", "last", "none"):
+            raise ConfigError(f"{self.name}.residual={self.residual!r}: known are auto, seasonal, last, none")
+        parse_transform(self.scaling, season_length=1)
+
+    def fit(self, past: Panel, horizon: int, /) -> _FittedRecurrent:
+        """Train on every window of `past`, validating on the last part of its time.
+
+        Raises DataError where no series has more than `horizon` steps.
+        """
+        device = pick_device(self.training.device)
+        size, patch = self._sizes(past, horizon)
+        valid = int(self.training.val_share * float(np.median(past.lengths)))
+        split = split_by_time(past, horizon, max(valid, horizon) if self.training.val_share else 0)
+        if not (split.train_high > split.train_low).any():
+            raise DataError(
+                f"{self.name}: no series is long enough to train on: a horizon of {horizon} needs at least "
+                f"{horizon + 1} steps, the longest ('{past.ids[int(np.argmax(past.lengths))]}') has {past.lengths.max()}"
+            )
+        windows = Windows.of(past, size, horizon, device)
+        if self.residual == "auto":
+            season = naive_season(past, horizon)
+        else:
+            season = {"none": 0, "last": 1, "seasonal": past.season_length}[self.residual]
+        encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
+        nets, curves = [], []
+        for number in range(self.n_seeds):
+            net, curve = self._train_one(windows, split, encoding, horizon, patch, self.seed + number)
+            nets.append(net)
+            curves += [(self.seed + number, *point) for point in curve]
+        table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
+        return _FittedRecurrent(self, horizon, size, past.hist_names, past.futr_names, encoding, tuple(nets), table)
+
+    def _train_one(
+        self, windows: Windows, split: object, encoding: Encoding, horizon: int, patch: int, seed: int
+    ) -> tuple[nn.Module, list[tuple[int, float, float]]]:
+        device = windows.values.device
+        hist, futr = windows.hist.shape[1], windows.futr.shape[1]
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            net = SegmentRNN(
+                cell=self.cell,
+                input_size=windows.input_size,
+                horizon=horizon,
+                channels=encoding.own_channels + hist + futr,
+                known=futr,
+                outputs=len(self.quantiles),
+                patch_size=patch,
+                hidden_size=self.hidden_size,
+                num_layers=self.num_layers,
+                dropout=self.dropout,
+                attention=self.attention,
+            ).to(device)
+            curve = train(net, windows, split, encoding, self.quantiles, self.training, seed)  # type: ignore[arg-type]
+        return net, curve
+
+    def _sizes(self, past: Panel, horizon: int) -> tuple[int, int]:
+        """Context and segment length: a whole number of segments, not much longer than half of a typical series."""
+        size = self.input_size or context_size(past, horizon)
+        patch = self.patch_size or segment_size(size, past.season_length)
+        if self.input_size is not None and self.patch_size is not None and size % patch:
+            raise ConfigError(
+                f"{self.name}: input_size={size} is not a whole number of segments of patch_size={patch}; "
+                f"take input_size={-(-size // patch) * patch}"
+            )
+        return -(-size // patch) * patch, patch
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNN(_Recurrent):
+    __doc__ = "The plain (Elman) network. " + (_Recurrent.__doc__ or "")
+    cell = "rnn"
+    name = "rnn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTM(_Recurrent):
+    __doc__ = "Long short-term memory (Hochreiter & Schmidhuber 1997). " + (_Recurrent.__doc__ or "")
+    cell = "lstm"
+    name = "lstm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRU(_Recurrent):
+    __doc__ = "Gated recurrent units (Cho et al. 2014). " + (_Recurrent.__doc__ or "")
+    cell = "gru"
+    name = "gru"
+
+
+@dataclass(frozen=True, eq=False)
+class _FittedRecurrent(FittedModel):
+    """Trained networks. Any series on the same grid with the same covariates can be forecast, known or new."""
+
+    recipe: _Recurrent
+    horizon: int
+    input_size: int
+    hist_names: tuple[str, ...]
+    futr_names: tuple[str, ...]
+    encoding: Encoding
+    nets: tuple[nn.Module, ...]
+    curves: pd.DataFrame
+
+    def _predict(self, views: list[View]) -> list[Forecast]:
+        """All series of all views as one stream of equal batches: the last one is padded, so that no forecast depends
+        on how many others are asked for."""
+        for past, _ in views:
+            if past.hist_names != self.hist_names or past.futr_names != self.futr_names:
+                raise DataError(
+                    f"{self.recipe.name}: trained with covariates {list(self.hist_names + self.futr_names)}, but asked "
+                    f"to forecast with {list(past.hist_names + past.futr_names)}"
+                )
+        batch = contexts(views, self.input_size)
+        device = next(self.nets[0].parameters()).device
+        pieces = []
+        with torch.inference_mode():
+            for start in range(0, len(batch.context), PREDICT_BATCH):
+                rows = [part[start : start + PREDICT_BATCH] for part in batch]
+                real = len(rows[0])
+                padded = [torch.cat([r, r[:1].expand(PREDICT_BATCH - real, *r.shape[1:])]).to(device) for r in rows]
+                pieces.append(self._quantiles(Batch(*padded))[:real].cpu())
+        values = torch.cat(pieces).numpy() if pieces else np.empty((0, self.horizon, len(self.recipe.quantiles)))
+        return self._forecasts(views, values)
+
+    def _quantiles(self, batch: Batch) -> Tensor:
+        seen = self.encoding.encode(batch)
+        answers = [seen.units(net(seen.x, seen.known) + seen.base) for net in self.nets]
+        # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
+        return torch.stack(answers).mean(0).sort(dim=2).values
+
+    def _forecasts(self, views: list[View], values: npt.NDArray[np.float64]) -> list[Forecast]:
+        median = self.recipe.quantiles.index(0.5)
+        found, start = [], 0
+        for past, future in views:
+            part = values[start : start + len(past)]
+            start += len(past)
+            found.append(Forecast(past.ids, future.times, past.freq, part[:, :, median], self.recipe.quantiles, part))
+        return found

@@ -1,0 +1,48 @@
+"""What is left automatic in a recipe, settled from the past alone: context length, segments, and what to correct."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tsforecast.panel import Panel
+
+__all__ = ["context_size", "naive_season", "segment_size"]
+
+MOST_TOKENS, LEAST_TOKENS = 32, 4
+
+
+def context_size(past: Panel, horizon: int) -> int:
+    """Steps of context: a week where the cycle is a day, else three seasons; at least two horizons.
+
+    Never more than a typical series has in front of its last training window.
+    """
+    m = past.season_length
+    week = 7 * m if past.freq.kind in ("fixed", "integer") and m >= 20 and m != 52 else 3 * m
+    room = int(np.median(past.lengths)) - horizon
+    return max(min(max(2 * horizon, week), room), 2)
+
+
+def segment_size(input_size: int, season_length: int) -> int:
+    """Steps that become one token: 1 for short contexts, else the largest part of a season that leaves 4 to 32 tokens."""
+    if input_size <= MOST_TOKENS:
+        return 1
+    parts = [d for d in range(2, season_length + 1) if season_length % d == 0] or [2, 4, 8, 16, 32]
+    few_enough = [d for d in parts if input_size / d <= MOST_TOKENS]
+    enough = [d for d in few_enough if input_size / d >= LEAST_TOKENS]
+    if enough:
+        return enough[-1]
+    return few_enough[0] if few_enough else -(-input_size // MOST_TOKENS)
+
+
+def naive_season(past: Panel, horizon: int) -> int:
+    """Which naive forecast has been closer in the past, over this horizon: the season before (its length) or the last
+    value (1). Compared on the median series, at three steps of the horizon."""
+    m = past.season_length
+    if m == 1:
+        return 1
+    ratios = []
+    for step in sorted({1, (horizon + 1) // 2, horizon}):
+        last, season = past.mean_change(step), past.mean_change(m * -(-step // m))
+        both = (last > 0) & (season > 0)
+        ratios.append(np.median(season[both] / last[both]) if both.any() else 1.0)
+    return m if float(np.mean(ratios)) < 1 else 1

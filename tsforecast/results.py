@@ -1,0 +1,163 @@
+"""What a backtest found: facts only, in tidy tables. Scores, comparisons, plots and reports are functions of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
+from tsforecast.forecast import level_quantiles
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from tsforecast.compare import Comparison
+
+__all__ = ["TABLES", "BacktestResult", "quantile_column", "quantile_columns"]
+
+TABLES = {
+    "forecasts": ("model", "fold", "unique_id", "cutoff", "step", "ds", "y", "forecast"),
+    "pasts": ("fold", "unique_id", "cutoff", "n_train", "last", "scale_abs", "scale_sq"),
+    "tasks": ("model", "fold", "fitted_at", "fit_seconds", "predict_seconds"),
+    "failures": ("model", "fold", "unique_id", "reason"),
+    "notes": ("model", "fold", "unique_id", "note"),
+    "curves": ("model", "fold", "seed", "step", "train_loss", "valid_loss"),
+    "history": ("unique_id", "ds", "y"),
+}
+"""The columns every table has; `forecasts` also has one column per quantile level."""
+
+
+def quantile_column(level: float) -> str:
+    """The column of a quantile level: 0.05 -> `q0.05`."""
+    return f"q{level:g}"
+
+
+def quantile_columns(frame: pd.DataFrame) -> dict[float, str]:
+    """Level -> column, ascending, of a forecast table."""
+    found = {float(c[1:]): c for c in frame.columns if c[:1] == "q" and c[1:2].isdigit()}
+    return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, eq=False)
+class BacktestResult:
+    """Everything that was forecast and observed.
+
+    forecasts  one row per model, fold, series and step, in that order: `y` the truth (NaN = not observed), `forecast`
+               the point forecast and a column per quantile, all in the units of the target; `cutoff` the last time
+               the model could know; `step` counts from 1 after the gap
+    pasts      per fold and series: training steps, last observed value, and the scales of MASE and RMSSE (mean
+               absolute and mean squared seasonal change before the cutoff)
+    tasks      per model and fold: the fold it was fitted at, seconds to fit (0 where not refitted) and to predict
+    failures   series that a model could not forecast, with the reason; their numbers are NaN
+    notes      what models recorded about a series (chosen order, fallback rung)
+    curves     training and validation losses of networks
+    history    the observed stretch before the first cutoff, for plots
+    facts      settings, data fingerprint, versions, seeds, device, seconds, remarks
+    """
+
+    forecasts: pd.DataFrame
+    pasts: pd.DataFrame
+    tasks: pd.DataFrame
+    failures: pd.DataFrame
+    notes: pd.DataFrame
+    curves: pd.DataFrame
+    history: pd.DataFrame
+    facts: Mapping[str, Any]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models, in the order they were given."""
+        return tuple(self.facts["models"])
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Quantile levels that were forecast."""
+        return tuple(quantile_columns(self.forecasts))
+
+    def scores(self, by: Sequence[str] = ("model",)) -> pd.DataFrame:
+        """Every metric, per group of `by` (model, unique_id, fold, step): see `scores.score` for the averaging."""
+        from tsforecast.scores import score
+
+        return score(self, by)
+
+    def undefined(self) -> pd.DataFrame:
+        """Scores that have no value, and why: `model, unique_id, fold, metric, reason`."""
+        from tsforecast.scores import undefined
+
+        return undefined(self)
+
+    def comparisons(self, benchmark: str | None = None) -> list[Comparison]:
+        """Each model against the benchmark (default: the best baseline), by origin."""
+        from tsforecast.scores import compare_models
+
+        return compare_models(self, benchmark)
+
+    def plot(self, unique_id: str | None = None, fold: int | None = None) -> Figure:
+        """Forecasts and intervals of every model against what was observed: one series (default: the first), one fold
+        (default: all of them)."""
+        from tsforecast.plots import plot_forecasts
+
+        return plot_forecasts(self, unique_id, fold)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the self-contained HTML report to `path` (and its markdown and JSON twins beside it)."""
+        from tsforecast.report import write_report
+
+        return write_report(self, Path(path))
+
+    def to_frame(self, level: Sequence[int] = (80, 95)) -> pd.DataFrame:
+        """Wide exchange form `unique_id, ds, cutoff, y, <model>, <model>-lo-80, <model>-hi-80, ...`."""
+        keys = ["unique_id", "cutoff", "ds", "step"]
+        wide: pd.DataFrame | None = None
+        for model in self.models:
+            part = self.forecasts[self.forecasts["model"] == model]
+            columns = {"forecast": model}
+            for percent in level:
+                for word, q in zip(("lo", "hi"), level_quantiles(percent), strict=True):
+                    if quantile_column(q) not in part.columns:
+                        raise ConfigError(f"level {percent}: quantile {q} was not forecast; there are {list(self.levels)}")
+                    columns[quantile_column(q)] = f"{model}-{word}-{percent}"
+            part = part.rename(columns=columns)[[*keys, "y", *columns.values()]]
+            wide = part if wide is None else wide.merge(part.drop(columns="y"), on=keys, how="outer")
+        assert wide is not None
+        return wide.sort_values(keys, ignore_index=True).drop(columns="step")
+
+    def to_rows(self, model: str, fold: int = -1) -> pd.DataFrame:
+        """Point forecasts of one model and fold, one row per series: `id, F1, ..., Fh`, the layout of the M4 files."""
+        if model not in self.models:
+            raise ConfigError(f"there is no model '{model}' in this result{did_you_mean(model, self.models)}")
+        folds = sorted(self.forecasts["fold"].unique())
+        part = self.forecasts[(self.forecasts["model"] == model) & (self.forecasts["fold"] == folds[fold])]
+        rows = part.pivot_table(index="unique_id", columns="step", values="forecast", sort=False, dropna=False)
+        rows.columns = pd.Index([f"F{step}" for step in rows.columns])
+        return rows.rename_axis("id").reset_index()
+
+    def save(self, folder: Path) -> None:
+        """Write the tables as parquet and the facts as JSON into an existing folder."""
+        for name in TABLES:
+            getattr(self, name).to_parquet(folder / f"{name}.parquet", index=False)
+        text = json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True)
+        (folder / "facts.json").write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> BacktestResult:
+        """Read what `save` wrote. Raises DataError naming what is missing."""
+        folder = Path(folder)
+        missing = [n for n in ("facts.json", *(f"{t}.parquet" for t in TABLES)) if not (folder / n).is_file()]
+        if missing:
+            raise DataError(f"{folder} is not a finished run: {listing(missing)} missing; give the folder of --out")
+        try:
+            facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+            tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        except (ValueError, OSError) as error:
+            raise DataError(f"{folder}: the run cannot be read ({error}); run the backtest again") from None
+        for name, columns in TABLES.items():
+            lost = [c for c in columns if c not in tables[name].columns]
+            if lost:
+                raise DataError(f"{folder}/{name}.parquet: the columns {listing(lost)} are missing; run the backtest again")
+        return cls(facts=facts, **tables)
