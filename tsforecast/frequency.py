@@ -1,4 +1,4 @@
-"""How positions in a series map onto times: the grid, its arithmetic, and how it is inferred.
+"""How positions in a series map onto times: the grid and its arithmetic (inferring one is `inference`).
 
 Times are int64 inside numpy arrays: `datetime64[us]` (UTC below a day, local wall time from a day on, so that a day
 with 23 hours is still one step) or plain integers. An *ordinal* is the number of a grid point: neighbours differ by 1.
@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.errors import ConfigError, DataError
+from tsforecast.errors import ConfigError
 
-__all__ = ["Frequency", "infer_frequency", "parse_frequency"]
+__all__ = ["DAY", "Frequency", "parse_frequency", "usual_step"]
 
 Times = npt.NDArray[Any]  # datetime64[us] or int64
 Ints = npt.NDArray[np.int64]
 
-_DAY = 86_400_000_000  # microseconds
-_UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "D": _DAY}
+DAY = 86_400_000_000  # microseconds
+_UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000, "D": DAY}
 _SUNDAY_WEEK = ("THU", "FRI", "SAT", "SUN", "MON", "TUE", "WED")  # weekday of 1970-01-01 + k days
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTH_PREFIX = {1: "M", 3: "Q", 12: "Y"}
@@ -32,8 +32,10 @@ _MONTH_PREFIX = {1: "M", 3: "Q", 12: "Y"}
 class Frequency:
     """The time grid of a panel.
 
-    kind      fixed (every `step` microseconds), months (every `step` months, on day `phase`, 0 = first, -1 = last),
-              weekdays (Monday to Friday), bars (position is time: whatever stamps there are), integer (every `step`)
+    kind      fixed (every `step` microseconds), months (every `step` months), weekdays (Monday to Friday),
+              bars (position is time: whatever stamps there are), integer (every `step`)
+    step      see kind; for bars the usual distance in microseconds, by which future steps are labelled (1: the next
+              weekdays)
     phase     offset of the grid: microseconds, or integer steps; for months the month of the year modulo `step`
     day       for months: day of the month, -1 for the last
     tz        the user's time zone, None for naive times
@@ -48,7 +50,9 @@ class Frequency:
     @property
     def wall(self) -> bool:
         """Whether times are kept as local wall time (a day or longer) and not as UTC instants."""
-        return not (self.kind == "fixed" and self.step < _DAY)
+        if self.kind == "bars":
+            return self.step == 1 or self.step >= DAY
+        return not (self.kind == "fixed" and self.step < DAY)
 
     @property
     def name(self) -> str:
@@ -63,19 +67,21 @@ class Frequency:
             if self.step not in _MONTH_PREFIX:
                 return f"{self.step}M{'E' if self.day == -1 else 'S'}"
             alias = _MONTH_PREFIX[self.step] + ("E" if self.day == -1 else "S")
-            if self.step == 12:
-                return f"{alias}-{_MONTHS[self.phase]}"
+            if self.step == 12 or (self.step == 3 and self.phase != (2 if self.day == -1 else 0)):
+                alias += f"-{_MONTHS[self.phase]}"
             return alias if self.day in (1, -1) else f"{alias} (day {self.day})"
-        if self.step == 7 * _DAY:
-            return f"W-{_SUNDAY_WEEK[(self.phase // _DAY) % 7]}"
+        if self.step == 7 * DAY:
+            return f"W-{_SUNDAY_WEEK[(self.phase // DAY) % 7]}"
         unit, size = next((u, s) for u, s in reversed(_UNITS.items()) if self.step % s == 0)
         return unit if self.step == size else f"{self.step // size}{unit}"
 
     @property
     def season_length(self) -> int:
-        """The usual number of steps in a cycle: a day below a day, a week of days, a year above; 1 where none is usual."""
-        if self.kind in ("bars", "weekdays"):
+        """Steps in the usual cycle: a day below a day, a week of days, a year above; 1 where none is usual."""
+        if self.kind == "weekdays":
             return 5
+        if self.kind == "bars":
+            return {1: 5, DAY: 7}.get(self.step, 1)
         if self.kind == "months":
             return max(12 // self.step, 1)
         if self.kind == "integer":
@@ -84,21 +90,21 @@ class Frequency:
             return 1
         if self.step < 60_000_000:
             return max(60_000_000 // self.step, 1)
-        if self.step < _DAY:
-            return _DAY // self.step if _DAY % self.step == 0 else 1
-        if self.step == _DAY:
+        if self.step < DAY:
+            return DAY // self.step if DAY % self.step == 0 else 1
+        if self.step == DAY:
             return 7
-        return 52 if self.step == 7 * _DAY else 1
+        return 52 if self.step == 7 * DAY else 1
 
     @property
     def default_horizon(self) -> int:
-        """A horizon that people ask for on this grid: a day of hours, two weeks of days, a quarter of weeks, a year of months."""
+        """A horizon people ask for on this grid: a day of hours, two weeks of days, a quarter of weeks, a year."""
         if self.kind in ("bars", "weekdays"):
             return 5
         if self.kind == "months":
             return {1: 12, 3: 4}.get(self.step, 4)
-        if self.kind == "fixed" and self.step >= _DAY:
-            return {_DAY: 14, 7 * _DAY: 13}.get(self.step, 6)
+        if self.kind == "fixed" and self.step >= DAY:
+            return {DAY: 14, 7 * DAY: 13}.get(self.step, 6)
         return self.season_length if self.season_length > 1 else 12
 
     def ordinals(self, times: Times) -> Ints:
@@ -132,13 +138,15 @@ class Frequency:
     def after(self, last: Times, horizon: int) -> Times:
         """The `horizon` grid times that follow each of `last` `[N]`, as `[N, horizon]`.
 
-        For bars the next weekdays are named (holidays are not known ahead), which labels the steps and is used for
-        calendar features; it never decides which observation a step is scored against.
+        For bars the next weekdays (holidays are not known ahead) or the usual distance are named, which labels the
+        steps and is used for calendar features; it never decides which observation a step is scored against.
         """
         steps = np.arange(1, horizon + 1)
         if self.kind == "bars":
             if last.dtype.kind != "M":
                 return np.asarray(last[:, None] + steps)
+            if self.step != 1:
+                return np.asarray(last[:, None] + (steps * self.step).astype("timedelta64[us]"))
             days = last.astype("datetime64[D]")
             clock = last - days
             return np.asarray(np.busday_offset(days[:, None], steps, roll="backward") + clock[:, None])
@@ -181,7 +189,7 @@ def parse_frequency(text: str | int | Frequency, sample: Times, tz: str | None =
         return text
     integer = sample.dtype.kind != "M"
     if str(text) == "bars":
-        return Frequency("bars", tz=tz)
+        return Frequency("bars", _bar_step(sample), tz=tz)
     if str(text).isdigit():
         if not integer:
             raise ConfigError(f"freq={text}: a number is a step of integer time, but the time column holds dates")
@@ -196,7 +204,7 @@ def parse_frequency(text: str | int | Frequency, sample: Times, tz: str | None =
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # old spellings of aliases are still understood
-            offset = pd.tseries.frequencies.to_offset(str(text))
+            offset = pd.tseries.frequencies.to_offset(str(text).split(" (day")[0])
     except ValueError:
         raise ConfigError(
             f"freq={text!r} is not a frequency; use a pandas alias such as h, 30min, D, B, W-SUN, MS, QE, YS, or 'bars'"
@@ -211,96 +219,39 @@ def _from_offset(offset: Any, sample: Times, tz: str | None) -> Frequency:
     if kind == "BusinessDay" and offset.n == 1:
         return Frequency("weekdays", tz=tz)
     if kind == "Week":
-        return Frequency("fixed", 7 * _DAY * offset.n, int(first.astype(np.int64)) % (7 * _DAY * offset.n), tz=tz)
+        return Frequency("fixed", 7 * DAY * offset.n, int(first.astype(np.int64)) % (7 * DAY * offset.n), tz=tz)
     months = {"Month": 1, "Quarter": 3, "Year": 12}
     for word, size in months.items():
         if kind in (f"{word}Begin", f"{word}End", f"B{word}Begin", f"B{word}End") and not kind.startswith("B"):
             step = size * offset.n
             month = int(first.astype("datetime64[M]").astype(np.int64))
-            return Frequency("months", step, month % step, -1 if kind.endswith("End") else 1, tz)
-    nanos = getattr(offset, "nanos", None) if kind != "Day" else offset.n * _DAY * 1_000
-    if nanos is not None and nanos >= 1_000 and nanos % 1_000 == 0:
-        step = nanos // 1_000
-        return Frequency("fixed", step, int(first.astype(np.int64)) % step, tz=tz)
+            day = int((first.astype("datetime64[D]") - first.astype("datetime64[M]")).astype(np.int64)) + 1
+            # a month counted on the 15th of each is a month too
+            return Frequency("months", step, month % step, -1 if kind.endswith("End") else min(day, 28), tz)
+    micros = None
+    if kind == "Day":
+        micros = offset.n * DAY
+    elif isinstance(offset, pd.offsets.Tick) and offset.nanos % 1_000 == 0:
+        micros = offset.nanos // 1_000
+    if micros:
+        return Frequency("fixed", micros, int(first.astype(np.int64)) % micros, tz=tz)
     raise ConfigError(
         f"freq={offset.freqstr!r} is not supported; use h, min, s, D, B, W, MS, ME, QS, QE, YS, YE or 'bars'"
     )
 
 
-def infer_frequency(times: Times, spans: list[tuple[int, int]], tz: str | None, where: str) -> tuple[Frequency, str]:
-    """The grid of sorted stamps, and a sentence that says what was assumed.
-
-    `times` are wall-clock stamps; every span is one series, sorted and without duplicates. The most frequent
-    difference decides; stamps off that grid make it an error, missing grid points do not (they are gaps, for the
-    gap policy to judge).
-    """
-    pieces = [np.diff(times[a:b]) for a, b in spans if b - a > 1]
-    if not pieces:
-        raise DataError(f"{where}: every series has a single row, so no frequency can be inferred; give one (--freq)")
-    steps = np.concatenate(pieces)
-    if times.dtype.kind != "M":
-        step = int(_mode(steps))
-        grid = Frequency("integer", step, int(times[0]) % step)
-        return _fitting(grid, times, where), f"integer time with step {step}, inferred"
-    micros = steps.astype(np.int64)
-    mode = int(_mode(micros))
-    days = times.astype("datetime64[D]")
-    midnight = bool((times == days).all())
-    if midnight and mode >= 28 * _DAY and (grid := _monthly(times, days, mode, tz)) is not None:
-        return grid, f"frequency {grid.name}, inferred"
-    if mode == _DAY and midnight and bool(np.is_busday(days).all()) and (micros == 3 * _DAY).any():
-        return _trading(times, spans, micros, tz)
-    first = int(times[0].astype(np.int64))
-    grid = Frequency("fixed", mode, first % mode, tz=tz)
-    return _fitting(grid, times, where), f"frequency {grid.name}, inferred"
-
-
-def _mode(steps: npt.NDArray[Any]) -> int:
+def usual_step(steps: npt.NDArray[Any]) -> int:
+    """The most frequent of some differences between times, the smallest of several."""
     values, counts = np.unique(steps.astype(np.int64), return_counts=True)
     return int(values[np.argmax(counts)])
 
 
-def _monthly(times: Times, days: npt.NDArray[Any], mode: int, tz: str | None) -> Frequency | None:
-    months = times.astype("datetime64[M]")
-    number = months.astype(np.int64)
-    first_day = (days - months.astype("datetime64[D]")).astype(np.int64) + 1
-    is_last = (months + 1).astype("datetime64[D]") - 1 == days
-    if (first_day == first_day[0]).all() and first_day[0] <= 28:
-        day = int(first_day[0])
-    elif is_last.all():
-        day = -1
-    else:
-        return None
-    step = max(round(mode / (30.44 * _DAY)), 1)
-    step = next((size for size in (12, 6, 4, 3, 2, 1) if step >= size), 1)
-    while ((number - number[0]) % step).any():  # a coarse grid that not all stamps share
-        step = {12: 3, 6: 3, 4: 1, 3: 1, 2: 1}[step]
-    return Frequency("months", step, int(number[0]) % step, day, tz)
-
-
-def _trading(times: Times, spans: list[tuple[int, int]], micros: Ints, tz: str | None) -> tuple[Frequency, str]:
-    """Weekdays only: a full Monday-to-Friday grid, or trading bars where weekdays are missing (holidays)."""
-    weekdays = Frequency("weekdays", tz=tz)
-    ordinals = weekdays.ordinals(times)
-    missing = sum(int(ordinals[b - 1] - ordinals[a]) + 1 - (b - a) for a, b in spans)
-    if missing == 0:
-        return weekdays, "frequency B (Monday to Friday), inferred"
-    share = missing / (missing + len(times))
-    longest = int(micros.max()) // _DAY
-    if share > 0.1 or longest > 14:
-        return weekdays, "frequency B (Monday to Friday), inferred"
-    return Frequency("bars", tz=tz), (
-        f"trading bars, inferred: weekdays only, and the {missing} missing weekdays ({share:.1%}, never more than "
-        f"{longest} days in a row) are taken as holidays; position is time. Give freq=B to treat them as gaps"
-    )
-
-
-def _fitting(grid: Frequency, times: Times, where: str) -> Frequency:
-    good = grid.on_grid(times)
-    if good.all():
-        return grid
-    at = int(np.argmin(good))
-    raise DataError(
-        f"{where}: the times are irregular: most steps are {grid.name}, but {int((~good).sum())} of {len(times)} rows are "
-        f"off that grid, first {grid.show(times[at])}; resample them, or take position as time with freq=bars"
-    )
+def _bar_step(sample: Times) -> int:
+    """How steps after the last bar are labelled: 1 for weekdays, else the usual distance."""
+    if sample.dtype.kind != "M":
+        return 1
+    days = sample.astype("datetime64[D]")
+    forward = np.diff(sample).astype(np.int64)
+    forward = forward[forward > 0]  # the sample may run over several series
+    weekdays = bool((days == sample).all()) and bool(np.is_busday(days).all())
+    return 1 if weekdays or len(forward) == 0 else usual_step(forward)

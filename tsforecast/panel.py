@@ -84,6 +84,11 @@ class Panel:
         return self.ends - self.starts
 
     @property
+    def n_own_futr(self) -> int:
+        """How many of the known-ahead covariates came with the data; the rest are calendar features."""
+        return len(self.futr_names) - len(calendar_names(self.calendar))
+
+    @property
     def last_times(self) -> Times:
         """The last time of each series `[N]`: its cutoff, when this panel is a past."""
         return self.times[self.ends - 1]
@@ -157,7 +162,7 @@ class Panel:
         Raises DataError where the panel has such covariates and `known` is missing or not a number.
         """
         times = self.freq.after(self.last_times, horizon)
-        own = len(self.futr_names) - len(calendar_names(self.calendar))
+        own = self.n_own_futr
         names = self.futr_names[:own]
         if own and known is None:
             raise DataError(
@@ -212,7 +217,9 @@ def span_means(flat: Floats, starts: Ints, ends: Ints) -> Floats:
     totals = np.add.reduceat(np.where(seen, flat, 0.0), borders)[::2]
     counts = np.add.reduceat(seen.astype(np.float64), borders)[::2]
     counts = np.where(ends > starts, counts, 0.0)  # reduceat answers an element, not nothing, for an empty span
-    return np.divide(totals, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    means = np.full(len(starts), np.nan)
+    np.divide(totals, counts, out=means, where=counts > 0)
+    return means
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,119 @@
+"""Cells of a user's table as numbers and names, and where a row lies in what the user gave us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tsforecast.errors import DataError
+
+__all__ = ["MISSING", "Source", "numbers", "series_codes"]
+
+MISSING = ("", "na", "n/a", "nan", "null", "none", "<na>")
+"""Texts that mean "no value" in a column of numbers, in any case. An id may well be called NA."""
+
+_EXACT = 2**53  # whole numbers up to here are exact in float64
+
+
+@dataclass(frozen=True)
+class Source:
+    """What data are called in messages, and where row i of the table is to be found there.
+
+    name   the file, or "the frame"
+    place  row of the table (from 0) -> "line 31", "row 29"
+    """
+
+    name: str = "the frame"
+    place: Callable[[int], str] = "row {}".format
+    positions: bool = True  # whether rows without any time column may be numbered: a frame's index says so, a file not
+
+    def error(self, message: str) -> DataError:
+        """A DataError that begins with the name of the data."""
+        return DataError(f"{self.name}: {message}")
+
+
+def numbers(
+    column: pd.Series, na_values: Collection[str], decimal: str = "."
+) -> tuple[npt.NDArray[np.float64], int | None]:
+    """A column as float64 with NaN for missing cells, and the first row that is not a number (None where all are).
+
+    Text is parsed exactly (the nearest float64), so that a file and the frame it was written from are the same.
+    """
+    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+        if pd.api.types.is_complex_dtype(column.dtype):
+            return np.full(len(column), np.nan), 0
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if pd.api.types.is_integer_dtype(column.dtype) and (large := np.abs(values) >= _EXACT).any():
+            return values, int(np.argmax(large))
+        return np.array(values), None  # always a copy: a panel freezes its arrays, never the user's
+    if not (pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)):
+        filled = np.flatnonzero(column.notna())
+        return np.full(len(column), np.nan), int(filled[0]) if len(filled) else None
+    return _parsed(_strings(column), na_values, decimal)
+
+
+def _strings(column: pd.Series) -> pa.Array:
+    try:
+        cells = pa.array(column, from_pandas=True, type=pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of numbers, or of numbers and text
+        cells = pa.array([None if pd.isna(cell) else str(cell) for cell in column], type=pa.large_string())
+    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+
+
+def _parsed(cells: pa.Array, na_values: Collection[str], decimal: str) -> tuple[npt.NDArray[np.float64], int | None]:
+    cells = pc.utf8_trim_whitespace(cells)
+    absent = pc.is_in(pc.utf8_lower(cells), value_set=pa.array(MISSING, type=pa.large_string()))
+    if na_values:
+        absent = pc.or_(absent, pc.is_in(cells, value_set=pa.array([str(v) for v in na_values], pa.large_string())))
+    cells = pc.if_else(absent, None, cells)
+    if decimal != ".":
+        # a point beside a decimal comma marks thousands: not a number, rather than one that is 1000 times too small
+        cells = pc.replace_substring(pc.replace_substring(cells, ".", "?"), decimal, ".")
+    try:
+        return np.array(pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)), None
+    except pa.ArrowInvalid:
+        coded = cells.dictionary_encode()
+        floats = np.array([_float(text) for text in coded.dictionary.to_pylist()] + [(np.nan, True)])
+        codes = coded.indices.fill_null(len(floats) - 1).to_numpy(zero_copy_only=False)
+        wrong = floats[codes, 1] == 0
+        return floats[codes, 0], int(np.argmax(wrong)) if wrong.any() else None
+
+
+def _float(text: str) -> tuple[float, bool]:
+    try:
+        if "_" in text:
+            raise ValueError  # Python would read 1_000
+        return float(text), True
+    except ValueError:
+        return np.nan, False
+
+
+def series_codes(column: pd.Series, source: Source) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """The series of each row `[rows]`, numbered in the order of the sorted ids, and those ids as text.
+
+    Raises DataError for an empty id.
+    """
+    codes, found = pd.factorize(column, use_na_sentinel=True)
+    texts = np.array([_name(value) for value in found], dtype=object)
+    blank = np.append(np.array([text.strip() == "" for text in texts], dtype=bool), True)[codes]
+    if blank.any():
+        row = int(np.argmax(blank))
+        raise source.error(
+            f"{source.place(row)}: the id column '{column.name}' is empty ({int(blank.sum())} such rows); "
+            "every row needs the name of its series"
+        )
+    ids, place = np.unique(texts, return_inverse=True)
+    return place.astype(np.int64)[codes], tuple(str(name) for name in ids)
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # whole numbers that became floats beside a blank cell
+    return str(value)

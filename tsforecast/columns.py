@@ -1,0 +1,242 @@
+"""Which column of a table is the series, which the time and which the target: as named, as usual, or as is evident."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tsforecast.cells import Source, numbers, series_codes
+from tsforecast.dates import looks_like_dates
+from tsforecast.errors import DataError, did_you_mean, listing
+
+__all__ = ["Layout", "Roles", "choose_columns", "named_columns"]
+
+Layout = Literal["auto", "long", "wide"]
+
+_TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t")
+ROW_LABEL = "(row label)"  # an unnamed integer index: the time only where there is no other
+_SAMPLE = 500  # filled cells that decide what a column of text holds
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns to read.
+
+    id       names the series, None where there is one series
+    time     None where the position of a row is its time
+    targets  one column; or several of a wide table, each a series
+    """
+
+    id: str | None
+    time: str | None
+    targets: tuple[str, ...]
+    wide: bool
+    hist: tuple[str, ...]
+    futr: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def named_columns(frame: pd.DataFrame | pd.Series, source: Source) -> tuple[pd.DataFrame, str | None]:
+    """The data as a table with text column names and no index, and the name of the column that was a time index.
+
+    Nothing of the user's is modified. Raises DataError for an empty table and for a column name that occurs twice.
+    """
+    if isinstance(frame, pd.Series):
+        frame = frame.to_frame("y" if frame.name is None else frame.name)
+    if len(frame) == 0:
+        raise source.error("there are no rows")
+    time = None
+    labels: list[str] = []
+    if isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex):
+        labels = ["ds" if frame.index.name is None and "ds" not in frame.columns else str(frame.index.name)]
+        time = labels[0]
+    elif frame.index.names == [None] and pd.api.types.is_integer_dtype(frame.index.dtype):
+        if not _is_default(frame.index):
+            labels = [ROW_LABEL]
+    else:
+        labels = [f"index{i}" if name is None else str(name) for i, name in enumerate(frame.index.names)]
+    columns = labels + [_column_name(name) for name in frame.columns]
+    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
+    if twice:
+        raise source.error(f"column '{twice[0]}' occurs {columns.count(twice[0])} times; rename or remove one")
+    return frame.reset_index(drop=not labels).set_axis(columns, axis=1), time
+
+
+def _is_default(index: pd.Index) -> bool:
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+
+
+def _column_name(name: object) -> str:
+    return " / ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def choose_columns(
+    frame: pd.DataFrame,
+    time_index: str | None,
+    *,
+    id: str | None,
+    time: str | None,
+    target: str | None,
+    hist: Sequence[str],
+    futr: Sequence[str],
+    layout: Layout,
+    source: Source,
+    na_values: Collection[str],
+    decimal: str,
+) -> Roles:
+    """Settle the roles: columns that were named, then `unique_id, ds, y`, then what is evident from the cells.
+
+    Raises DataError for a name that is not there (with the nearest one) and where nothing is evident.
+    """
+    named = [name for name in (id, time, target, *hist, *futr) if name is not None]
+    absent = next((name for name in named if name not in frame.columns), None)
+    if absent is not None:
+        raise source.error(f"there is no column '{absent}'{did_you_mean(absent, frame.columns)}")
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        raise source.error(f"column '{twice}' is given two roles; each column can have one")
+    found = _Evidence(frame, source, {*named, ROW_LABEL}, na_values, decimal)
+    usual = {"unique_id", "ds"} & set(frame.columns)
+    id = id or found.take("unique_id" in frame.columns, "unique_id")
+    time = time or found.take("ds" in frame.columns, "ds") or found.take(time_index is not None, time_index)
+    if layout != "wide":
+        target = target or found.take("y" in frame.columns and bool(usual or hist or futr), "y")
+
+    time = time or found.time(id) or (ROW_LABEL if ROW_LABEL in frame.columns else None)
+    if time is None and not (source.positions or layout == "wide" or len(frame.columns) == 1):
+        raise found.unclear(
+            "no column holds dates or counts steps",
+            "--time, --target and --id, or with --layout wide if each row is a step",
+        )
+    texts = [] if layout == "wide" else found.of("text")
+    if id is None and texts:
+        id = found.id(texts, time)
+    values = [target] if target is not None else found.of("number")
+    wide = target is None and (layout == "wide" or (layout == "auto" and len(values) > 1 and not (id or texts)))
+    if not values:
+        raise found.unclear("no column of numbers is left to forecast", "--target")
+    if len(values) > 1 and not wide:
+        raise found.unclear(f"{len(values)} columns of numbers could be the target ({listing(values)})", "--target")
+    if wide and (hist or futr):
+        raise found.unclear("covariates belong to one target", "--target")
+    return Roles(
+        id, time, tuple(values), wide, tuple(hist), tuple(futr), _notes(frame, found, named, id, time, values, wide)
+    )
+
+
+def _notes(
+    frame: pd.DataFrame,
+    found: _Evidence,
+    named: list[str],
+    id: str | None,
+    time: str | None,
+    values: list[str],
+    wide: bool,
+) -> tuple[str, ...]:
+    """What was taken for what, in words: nothing to say of named columns or a plain `unique_id, ds, y`."""
+    notes = []
+    if {name for name in (id, time, *values) if name is not None} - {*named, "unique_id", "ds", "y"} or time is None:
+        what = f"{len(values)} series, one per column" if wide else f"target '{values[0]}'"
+        by = f"time '{time}'" if time is not None else "time: the position of the row"
+        notes.append(f"columns taken: {by}, {what}" + (f", series named by '{id}'" if id else ""))
+    empty = found.of("empty")
+    unused = [name for name in frame.columns if name not in {*found.used, *values, *empty}]
+    if unused:
+        notes.append(f"columns not used: {listing(unused, 10)}")
+    return tuple(notes)
+
+
+class _Evidence:
+    """The columns without a role yet, and what a sample of their cells shows."""
+
+    def __init__(
+        self, frame: pd.DataFrame, source: Source, used: set[str], na_values: Collection[str], decimal: str
+    ) -> None:
+        self.frame, self.source, self.used = frame, source, used
+        self.na_values, self.decimal = na_values, decimal
+        self._kinds: dict[str, str] = {}
+
+    def take(self, there: bool, name: str | None) -> str | None:
+        """Give the column a role if it is there and has none."""
+        if not there or name is None or name in self.used:
+            return None
+        self.used.add(name)
+        return name
+
+    def of(self, kind: str) -> list[str]:
+        """Columns without a role that hold dates, numbers or text."""
+        return [name for name in self.frame.columns if name not in self.used and self._kind(name) == kind]
+
+    def _kind(self, name: str) -> str:
+        if name not in self._kinds:
+            self._kinds[name] = _kind_of(self.frame[name], self.na_values, self.decimal)
+        return self._kinds[name]
+
+    def id(self, texts: list[str], time: str | None) -> str | None:
+        """The text column that names series: the only one where times repeat, or a constant one.
+
+        Where every time occurs once there is one series, and other text is a remark.
+        """
+        repeats = time is not None and bool(self.frame[time].duplicated().any())
+        naming = texts if repeats else [name for name in texts if self.frame[name].nunique(dropna=False) == 1]
+        if repeats and len(naming) > 1:
+            raise self.unclear(f"{len(naming)} columns of text could name the series ({listing(naming)})", "--id")
+        return self.take(len(naming) == 1, naming[0]) if naming else None
+
+    def time(self, id: str | None) -> str | None:
+        """The one column of dates; else a leading column that counts steps or years."""
+        dates = self.of("date")
+        if len(dates) > 1:
+            raise self.unclear(f"{len(dates)} columns hold dates ({listing(dates)})", "--time")
+        if dates:
+            return self.take(True, dates[0])
+        leading = self.of("number")[:1]
+        others = [name for name in self.frame.columns if name not in leading]
+        if not leading or not others:
+            return None
+        texts = [id] if id is not None else self.of("text")[:1]
+        return self.take(_counts_steps(self.frame, leading[0], texts, self.source), leading[0])
+
+    def unclear(self, reason: str, flag: str) -> DataError:
+        """An error that lists the columns and what they hold, and asks for them to be named."""
+        held = listing((f"{name} ({self._kind(name)})" for name in self.frame.columns if name != ROW_LABEL), 12)
+        return self.source.error(f"{reason}; columns: {held}; say which to take with {flag}")
+
+
+def _kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
+    """What most of the first filled cells are: date, number, text; or empty. The few others are faults to name."""
+    dtype: Any = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
+        return "date"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "number"
+    if not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
+        return "text"
+    sample = column.dropna().head(_SAMPLE)
+    sample = sample[~sample.astype(str).str.strip().isin(["", *na_values])]
+    if len(sample) == 0:
+        return "empty"
+    if pd.api.types.infer_dtype(sample) in ("date", "datetime"):
+        return "date"
+    if 2 * np.isfinite(numbers(sample, na_values, decimal)[0]).sum() > len(sample):
+        return "number"
+    return "date" if looks_like_dates(sample.head(20)) else "text"
+
+
+def _counts_steps(frame: pd.DataFrame, name: str, texts: list[str], source: Source) -> bool:
+    """Whether a column of whole numbers rises (or falls) all through each series, mostly by the same step."""
+    values, bad = numbers(frame[name], ())
+    if bad is not None or not (values % 1 == 0).all():
+        return False
+    if name.lower() in _TIME_NAMES:
+        return True
+    codes = series_codes(frame[texts[0]], source)[0] if texts else np.zeros(len(values), dtype=np.int64)
+    order = np.argsort(codes, kind="stable")
+    steps = np.diff(values[order])[np.diff(codes[order]) == 0]
+    if len(steps) == 0 or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    return 2 * int(np.unique(steps, return_counts=True)[1].max()) >= len(steps)

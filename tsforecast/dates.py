@@ -1,0 +1,232 @@
+"""Text, integers and pandas times as stamps: one reading for a whole column, or a clear refusal."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tsforecast.cells import Source, numbers
+
+__all__ = ["Stamps", "looks_like_dates", "read_stamps"]
+
+_TIME = r"(?P<gap>[T ]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.]\d+)?)?(?P<half> ?[AaPp][Mm])?"
+_OFFSET = r"(?P<offset> ?(Z|UTC|[+-]\d{2}:?(\d{2})?))"
+_ISO = re.compile(rf"\d{{4}}-\d{{2}}(-\d{{2}}({_TIME}{_OFFSET}?)?)?")
+_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<sep>[-/.])\d{{1,2}}(?P<day>(?P=sep)\d{{1,2}})?({_TIME}{_OFFSET}?)?")
+_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<sep>[-/.])\d{{1,2}}(?P=sep)\d{{4}}({_TIME}{_OFFSET}?)?")
+_MONTH_DAY = re.compile(rf"(?P<month>[A-Za-z]{{3,9}})(?P<s1>[- ])\d{{1,2}}(?P<s2>,? |-)\d{{4}}({_TIME})?")
+_DAY_MONTH = re.compile(rf"\d{{1,2}}(?P<s1>[- ])(?P<month>[A-Za-z]{{3,9}})(?P<s2>[- ])\d{{4}}({_TIME})?")
+_MONTH_YEAR = re.compile(r"(?P<month>[A-Za-z]{3,9})(?P<s1>[- ])\d{4}")
+_QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])")
+_SHAPES = (_ISO, _YEAR_FIRST, _YEAR_LAST, _MONTH_DAY, _DAY_MONTH, _MONTH_YEAR, _QUARTER)
+_MONTHS = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+_UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+
+class Stamps(NamedTuple):
+    """A time column: UTC or naive `datetime64[us]`, or int64.
+
+    wall  local wall-clock times of stamps that have a zone, else `times` itself
+    """
+
+    times: npt.NDArray[Any]
+    wall: npt.NDArray[Any]
+    tz: str | None
+
+
+def looks_like_dates(sample: pd.Series) -> bool:
+    """Whether most of a few text cells are shaped like dates."""
+    texts = [str(cell).strip() for cell in sample]
+    return 2 * sum(_shape(text) is not None for text in texts) > len(texts)
+
+
+def _shape(text: str) -> re.Match[str] | None:
+    match = next((match for shape in _SHAPES if (match := shape.fullmatch(text))), None)
+    named = match is not None and "month" in match.groupdict()
+    return None if match is None or (named and match["month"][:3].lower() not in _MONTHS) else match
+
+
+def read_stamps(column: pd.Series, date_format: str | None, source: Source) -> Stamps:
+    """A column of dates, date texts or whole numbers as times, with its time zone.
+
+    date_format  how texts or integers are to be read: a strptime format, or s, ms, us, ns since 1970
+
+    Raises DataError for a missing or unreadable cell, an ambiguous day and month, and integers that look like dates.
+    """
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if pd.api.types.is_object_dtype(column.dtype) and pd.api.types.infer_dtype(column, skipna=True) in (
+        "date",
+        "datetime",
+    ):
+        column = pd.to_datetime(column)
+    empty = np.flatnonzero(column.isna())
+    if pd.api.types.is_string_dtype(column.dtype):
+        empty = np.flatnonzero(column.isna() | (column.str.strip() == ""))
+    if len(empty):
+        raise source.error(
+            f"{source.place(int(empty[0]))}: the time column '{column.name}' is empty ({len(empty)} such rows); "
+            "every row needs a time"
+        )
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return _zoned(column)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return _from_integers(column, date_format, source)
+    codes, found = pd.factorize(column)
+    texts = pd.Series(found).astype(str).str.strip()  # each different text is read once
+    if texts.str.fullmatch(r"[+-]?\d+(?:\.0*)?").all():
+        return _from_integers(column, date_format, source)
+    stamps = _from_texts(texts, date_format, column.name, source, codes)
+    return Stamps(stamps.times[codes], stamps.wall[codes], stamps.tz)
+
+
+def _zoned(column: pd.Series) -> Stamps:
+    """Times of a datetime column; a zone is kept by name."""
+    if column.dt.tz is None:
+        times = column.to_numpy().astype("datetime64[us]")
+        return Stamps(times, times, None)
+    times = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    wall = column.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    # where the clock skips midnight, the day begins at one: it is still that day
+    midnight = column.dt.tz_localize(None).dt.normalize()
+    start = midnight.dt.tz_localize(column.dt.tz, ambiguous=True, nonexistent="shift_forward")
+    wall = np.where((start == column).to_numpy(), midnight.to_numpy().astype("datetime64[us]"), wall)
+    return Stamps(times, wall, str(column.dt.tz))
+
+
+def _from_integers(column: pd.Series, date_format: str | None, source: Source) -> Stamps:
+    values, bad = numbers(column, ())
+    fraction = np.flatnonzero(values % 1 != 0)
+    if bad is not None or len(fraction):
+        row = int(fraction[0]) if bad is None else bad
+        raise source.error(
+            f"{source.place(row)}: the time column '{column.name}' holds {column.iloc[row]}, neither a date nor a "
+            "whole number; give dates, or numbered steps"
+        )
+    steps = values.astype(np.int64)
+    if date_format in _UNITS:
+        stamps = (steps * _UNITS[date_format] // 1_000).astype("datetime64[us]")
+        return Stamps(stamps, stamps, None)
+    if date_format is not None:
+        return _from_texts(pd.Series(steps).astype(str), date_format, column.name, source, None)
+    guess = next((f for f, fits in (("%Y%m%d", _like_days(steps)), ("%Y%m", _like_months(steps))) if fits), None)
+    if guess is not None:
+        raise source.error(
+            f"the time column '{column.name}' holds integers that look like dates ({steps[0]} to {steps[-1]}); "
+            f"say so with date_format='{guess}' (--date-format), or count the steps 0, 1, 2, ..."
+        )
+    return Stamps(steps, steps, None)
+
+
+def _like_days(steps: npt.NDArray[np.int64]) -> bool:
+    year, month, day = steps // 10_000, steps // 100 % 100, steps % 100
+    return bool(((year >= 1700) & (year <= 2200) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+
+
+def _like_months(steps: npt.NDArray[np.int64]) -> bool:
+    year, month = steps // 100, steps % 100
+    inside = bool(((year >= 1700) & (year <= 2200) & (month >= 1) & (month <= 12)).all())
+    return inside and len(np.unique(year)) > 1  # within one year, counting from 190001 is as good a reading
+
+
+def _from_texts(
+    texts: pd.Series, date_format: str | None, name: object, source: Source, codes: npt.NDArray[np.intp] | None
+) -> Stamps:
+    """Different texts as times; `codes` maps rows of the table onto them."""
+
+    def place(i: int) -> str:
+        return source.place(i if codes is None else int(np.argmax(codes == i)))
+
+    formats = _formats(texts.iloc[0]) if date_format is None else (date_format,)
+    written = texts if date_format is not None else _as_iso(texts)
+    readings = [(_parse(written, form), form) for form in formats]
+    whole = [(times, form) for times, form in readings if times.notna().all()]
+    if len(whole) > 1:
+        first, second = whole[0][0].iloc[0], whole[1][0].iloc[0]
+        raise source.error(
+            f"the dates of column '{name}' are ambiguous: {texts.iloc[0]} may be {first.date()} or {second.date()}, "
+            f"and every row can be read both ways; say which with date_format='{whole[0][1]}' or '{whole[1][1]}' "
+            "(--date-format)"
+        )
+    if not whole:
+        best = max((times for times, _ in readings), key=lambda times: int(times.notna().sum()), default=None)
+        at = 0 if best is None else int(np.argmax(best.isna()))
+        how = f" as {date_format}" if date_format else ""
+        raise source.error(
+            f"{place(at)}: '{texts.iloc[at]}' in the time column '{name}' cannot be read{how}; write dates like "
+            "2024-02-29 or 2024-02-29 13:00, or give their date_format (--date-format)"
+        )
+    return _with_offsets(written, *whole[0])
+
+
+def _as_iso(texts: pd.Series) -> pd.Series:
+    """Quarters and 1990/1/1 0:00 in the spelling of ISO 8601; every other text as it is."""
+    match = _shape(texts.iloc[0])
+    if match is not None and match.re is _QUARTER:
+        return texts.str.replace(_QUARTER, lambda m: f"{m[1]}-{3 * int(m[2]) - 2:02d}", regex=True)
+    if match is None or match.re is not _YEAR_FIRST:
+        return texts
+    short = re.compile(r"^(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(?:[T ]+(\d{1,2})(?=:))?")
+    return texts.str.replace(
+        short,
+        lambda m: f"{m[1]}-{m[2]:0>2}" + (f"-{m[3]:0>2}" if m[3] else "") + (f" {m[4]:0>2}" if m[4] else ""),
+        regex=True,
+    )
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """The ways in which a text can be read, as strptime formats; none where it has no date's shape."""
+    match = _shape(text)
+    if match is None:
+        return ()
+    if match.re in (_ISO, _YEAR_FIRST, _QUARTER) and not match.groupdict().get("half"):
+        return ("ISO8601",)
+    part = match.groupdict()
+    clock = ""
+    if part.get("hour"):
+        clock = f"{part['gap']}{'%I' if part['half'] else '%H'}:%M" + (":%S" if part["second"] else "")
+        clock += (".%f" if part["fraction"] else "") + (part["half"] or "").replace((part["half"] or "").strip(), "%p")
+    clock += "%z" if part.get("offset") else ""
+    if match.re is _YEAR_FIRST or match.re is _ISO:  # with AM or PM
+        return ("%Y-%m-%d" + clock.replace(part["gap"], " ", 1),)
+    if match.re is _YEAR_LAST:
+        return tuple(first + part["sep"] + second + part["sep"] + "%Y" + clock for first, second in _ORDERS)
+    month = "%b" if len(part["month"]) == 3 else "%B"
+    if match.re is _MONTH_DAY:
+        return (f"{month}{part['s1']}%d{part['s2']}%Y{clock}",)
+    return (f"%d{part['s1']}{month}{part['s2']}%Y{clock}" if match.re is _DAY_MONTH else f"{month}{part['s1']}%Y",)
+
+
+_ORDERS = (("%d", "%m"), ("%m", "%d"))
+
+
+def _parse(texts: pd.Series, form: str) -> pd.Series:
+    utc = form == "ISO8601" or "%z" in form
+    try:
+        times = pd.to_datetime(texts, format=form, errors="coerce", utc=utc)
+    except ValueError:  # not a format at all
+        return pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
+    return times.dt.tz_localize(None) if utc else times
+
+
+def _with_offsets(texts: pd.Series, times: pd.Series, form: str) -> Stamps:
+    """Texts with an offset to UTC: their wall clock is what is written, their instant is what was parsed."""
+    instants = times.to_numpy().astype("datetime64[us]")
+    if form != "ISO8601" and "%z" not in form:
+        return Stamps(instants, instants, None)
+    bare = texts.str.replace(rf"(:\d{{2}}(?:\.\d+)?){_OFFSET}$", r"\1", regex=True)
+    if (bare == texts).all():
+        return Stamps(instants, instants, None)
+    wall = _parse(bare, form.replace("%z", "")).to_numpy().astype("datetime64[us]")
+    offsets = (wall - instants).astype(np.int64) // 60_000_000  # minutes
+    if (offsets == offsets[0]).all():
+        hours, minutes = divmod(abs(int(offsets[0])), 60)
+        sign = "-" if offsets[0] < 0 else "+"
+        return Stamps(instants, wall, "UTC" if offsets[0] == 0 else f"UTC{sign}{hours:02d}:{minutes:02d}")
+    if (wall == wall.astype("datetime64[D]")).all():  # days of a zone with summer time
+        return Stamps(wall, wall, None)
+    return Stamps(instants, instants, "UTC")

@@ -1,0 +1,199 @@
+"""CSV and its relatives as a table of text: no cell is guessed at, no column shifted, every fault has its line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+
+from tsforecast.cells import MISSING, Source
+from tsforecast.errors import DataError
+
+__all__ = ["Text", "holds_rows", "read_rows", "read_table", "read_text"]
+
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+class Text:
+    """A delimited file, decoded: its text, its delimiter and the cells of its first two lines."""
+
+    def __init__(self, path: Path, text: str, sep: str | None) -> None:
+        self.path, self.text = path, text
+        first = next((line for line in io.StringIO(text) if line.strip()), "")
+        self.sep = sep or max(_DELIMITERS, key=lambda mark: first.count(mark))
+        records = self.records()
+        self.header_line, header = next(records, (1, []))
+        self.header = [cell.strip() for cell in header]
+        self.second = [cell.strip() for cell in next(records, (0, []))[1]]
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Each line that is not empty: its number, counted from 1, and its cells."""
+        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.sep)
+        start = 1
+        for record in reader:
+            if record:
+                yield start, record
+            start = reader.line_num + 1
+
+    def error(self, message: str) -> DataError:
+        """A DataError that begins with the name of the file."""
+        return DataError(f"{self.path.name}: {message}")
+
+
+def read_text(path: Path, sep: str | None = None, encoding: str | None = None) -> Text:
+    """The text of a file, unpacked if it is gzipped. UTF-8 (or UTF-16 by its mark) unless told otherwise.
+
+    Raises DataError for an empty file, and for bytes that are not text in the encoding.
+    """
+    raw = path.read_bytes()
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError) as fault:
+            raise DataError(f"{path.name}: the compressed file is damaged ({fault})") from None
+    marked = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(encoding or marked)
+    except UnicodeDecodeError as fault:
+        line = raw[: fault.start].count(b"\n") + 1
+        raise DataError(
+            f"{path.name}: line {line}: byte 0x{raw[fault.start]:02x} (number {fault.start}) is not "
+            f"{fault.encoding}; say how the file is encoded, for example encoding='latin-1' (--encoding latin-1)"
+        ) from None
+    except LookupError:
+        raise DataError(f"{path.name}: encoding '{encoding}' is not known; use utf-8, utf-16, latin-1, ...") from None
+    if not text.strip():
+        raise DataError(f"{path.name}: the file is empty; expected a line of column names and rows below it")
+    return Text(path, text, sep)
+
+
+def holds_rows(file: Text) -> bool:
+    """Whether each line is one series, as in the M competitions: `V1, V2, ...` above, or no header at all."""
+    names = file.header[1:]
+    if len(names) > 1 and all(name[:1] in "Vv" and name[1:].isdigit() for name in names):
+        return True
+    return len(names) > 2 and all(map(_is_number, names)) and not _is_number(file.header[0])
+
+
+def read_table(file: Text) -> tuple[pd.DataFrame, Source]:
+    """The table below a header, every cell as text.
+
+    Raises DataError for a header that is none or repeats a name, no rows, and a line with too many or too few cells.
+    """
+    names = [name or f"column {i + 1}" for i, name in enumerate(file.header)]
+    if all(map(_is_number, file.header)) and not all(name.isdigit() and len(name) < 3 for name in file.header):
+        raise file.error("line 1 holds numbers, not column names; add a line of names above it")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise file.error(f"line 1: column '{twice}' occurs {names.count(twice)} times; rename or remove one")
+    if not file.second:
+        raise file.error("there is a header but no rows")
+    trailing = len(file.second) == len(names) + 1 and file.second[-1] == ""
+    read = [*names, " "] if trailing else names  # every row ends with a delimiter: that is no column
+    try:
+        table = _arrow(file, read)
+    except pa.ArrowInvalid as fault:
+        raise _wrong_width(file, len(read), str(fault)) from None
+    if trailing:
+        table = table.drop_columns([" "])
+    frame = table.to_pandas()
+    unnamed = [name for name, was in zip(names, file.header, strict=True) if not was and (frame[name] == "").all()]
+    frame = frame.drop(columns=unnamed)
+    return frame, Source(file.path.name, _line_of(file, skip=1), positions=False)
+
+
+def _arrow(file: Text, names: list[str]) -> pa.Table:
+    body = file.text.encode()
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(body),
+        read_options=pyarrow.csv.ReadOptions(
+            column_names=names,
+            skip_rows=file.header_line,
+            block_size=min(max(len(body), 1), 1 << 30),
+            use_threads=False,
+        ),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=file.sep, newlines_in_values='"' in file.text),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+        ),
+    )
+
+
+def _wrong_width(file: Text, width: int, fault: str) -> DataError:
+    for line, record in file.records():
+        if len(record) != width and line > 1:
+            return file.error(
+                f"line {line} has {len(record)} cells, expected {width} as in the header "
+                f"({file.sep.join(record)[:80]}); correct that line, or name the delimiter with sep= (--sep)"
+            )
+    return file.error(f"cannot be read as delimited text ({fault})")
+
+
+def _line_of(file: Text, skip: int) -> Callable[[int], str]:
+    """Row of the table -> its line, found by reading the text again: only a fault needs it."""
+
+    def place(row: int) -> str:
+        for i, (line, _) in enumerate(file.records()):
+            if i == row + skip:
+                return f"line {line}"
+        return f"row {row}"
+
+    return place
+
+
+def read_rows(files: list[Text]) -> tuple[pd.DataFrame, Source]:
+    """Files with one series on each line (id, then values, as many as there are) as one long frame.
+
+    Time counts 0, 1, 2, ... in each series; the values of an id in a later file follow those in an earlier one.
+    Raises DataError for a line without values and an id that occurs twice in one file.
+    """
+    ids: list[str] = []
+    cells: list[list[str]] = []
+    lines: list[str] = []
+    for file in files:
+        seen: set[str] = set()
+        for i, (line, record) in enumerate(file.records()):
+            if i == 0 and len(record) > 1 and not _is_number(record[1]):
+                continue  # a header
+            name, values = record[0].strip(), record[1:]
+            while values and values[-1].strip() == "":
+                values.pop()  # padding up to the longest series
+            if name in seen or not name or not values:
+                fault = f"series '{name}' occurs twice" if name in seen else "a name and its values were expected"
+                raise file.error(f"line {line}: {fault}; each line is one series: its name, then its values")
+            seen.add(name)
+            ids.append(name)
+            cells.append(values)
+            lines.append(f"line {line}" + (f" of {file.path.name}" if len(files) > 1 else ""))
+    if not ids:
+        raise files[0].error("there is a header but no rows")
+    lengths = np.array([len(values) for values in cells])
+    codes, names = pd.factorize(pd.Index(ids, dtype=object))
+    order = np.argsort(codes, kind="stable")  # the pieces of a series beside each other, in the order of the files
+    piece = np.repeat(order, lengths[order])
+    counts = np.bincount(codes, weights=lengths).astype(np.int64)
+    frame = pd.DataFrame(
+        {
+            "unique_id": pd.Categorical.from_codes(codes[piece], names),
+            "ds": np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts),
+            "y": pd.Series([cell for i in order for cell in cells[i]], dtype=object),
+        }
+    )
+    return frame, Source(", ".join(file.path.name for file in files), lambda row: lines[piece[row]], positions=False)
+
+
+def _is_number(text: str) -> bool:
+    if text.strip().lower() in MISSING:
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

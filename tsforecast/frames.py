@@ -1,0 +1,217 @@
+"""The border to dataframes: a long frame, a wide frame or a Series becomes a Panel, or one clear DataError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypedDict, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tsforecast.cells import Source, numbers, series_codes
+from tsforecast.columns import Layout, Roles, choose_columns, named_columns
+from tsforecast.dates import Stamps, read_stamps
+from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.frequency import Frequency, parse_frequency
+from tsforecast.inference import infer_frequency
+from tsforecast.panel import Panel
+from tsforecast.rows import Missing, Rows
+
+__all__ = ["FrameOptions", "read_frame"]
+
+
+class FrameOptions(TypedDict, total=False):
+    """The options of `read_frame`, for the doors in front of it."""
+
+    id: str | None
+    time: str | None
+    target: str | None
+    freq: str | int | Frequency | None
+    season_length: int | None
+    hist_exog: Sequence[str]
+    futr_exog: Sequence[str]
+    missing: Missing
+    date_format: str | None
+    na_values: str | Collection[str]
+    decimal: Literal[".", ","]
+
+
+def read_frame(
+    frame: pd.DataFrame | pd.Series,
+    *,
+    id: str | None = None,
+    time: str | None = None,
+    target: str | None = None,
+    freq: str | int | Frequency | None = None,
+    season_length: int | None = None,
+    hist_exog: Sequence[str] = (),
+    futr_exog: Sequence[str] = (),
+    missing: Missing = "error",
+    date_format: str | None = None,
+    na_values: str | Collection[str] = (),
+    decimal: Literal[".", ","] = ".",
+    layout: Layout = "auto",
+    source: str | Source = "the frame",
+) -> Panel:
+    """A panel from a long frame, a wide frame (a time index, each column of numbers a series) or one Series.
+
+    id, time, target  columns of a long frame; by default `unique_id, ds, y`, else what is evident (and noted). Without
+                      an id there is one series, named after the target. The time may be the index
+    freq              the grid (`h`, `30min`, `D`, `B`, `W`, `ME`, ..., a number for integer time), `bars` where
+                      position is time; by default inferred, and noted
+    season_length     steps in a cycle; by default the usual one of the grid
+    hist_exog         columns known up to the cutoff only
+    futr_exog         columns known ahead
+    missing           what an absent step or value means: "error", "nan" (not observed), "ffill" (the last value before
+                      it; what comes before the first is left out), "drop" (bars only: the row is left out)
+    date_format       how date texts or integers are to be read (strptime, or s, ms, us, ns since 1970)
+    na_values         texts that also mean "no value", such as "."
+    decimal           decimal mark of numbers in text
+    layout            "long" or "wide" where the default reading is another
+
+    The frame is not modified, its order does not matter. Times with a zone are kept as UTC below a day and as local
+    days above, and given back in the zone. The leading and trailing blanks of a wide column are not part of its series.
+
+    Raises DataError for a missing or unclear column, an unreadable, empty, ambiguous or duplicate time, a cell that is
+    not a finite number, a gap or missing value under "error", an empty frame, a series without values, and for one row
+    without a freq: each names the first place, how many there are, and what to do.
+    """
+    origin = source if isinstance(source, Source) else Source(source)
+    if missing not in get_args(Missing):
+        raise ConfigError(f"missing={missing!r} is not a policy{did_you_mean(str(missing), get_args(Missing))}")
+    if season_length is not None and season_length < 1:
+        raise ConfigError(f"season_length={season_length}: must be at least 1 (1 = no season)")
+    absent = (na_values,) if isinstance(na_values, str) else tuple(na_values)
+    table, time_index = named_columns(frame, origin)
+    roles = choose_columns(
+        table,
+        time_index,
+        id=id,
+        time=time,
+        target=target,
+        hist=hist_exog,
+        futr=futr_exog,
+        layout=layout,
+        source=origin,
+        na_values=absent,
+        decimal=decimal,
+    )
+    stamps = _stamps(table, roles, date_format, origin)
+    rows = (_melted if roles.wide else _long)(table, roles, stamps.times, absent, decimal, origin)
+    return _panel(rows, roles, stamps, freq, season_length, missing)
+
+
+def _stamps(table: pd.DataFrame, roles: Roles, date_format: str | None, source: Source) -> Stamps:
+    if roles.time is None:
+        steps = np.arange(len(table))
+        return Stamps(steps, steps, None)
+    return read_stamps(table[roles.time], date_format, source)
+
+
+def _long(
+    table: pd.DataFrame, roles: Roles, times: npt.NDArray[Any], absent: Collection[str], decimal: str, source: Source
+) -> Rows:
+    columns = (*roles.targets, *roles.hist, *roles.futr)
+    ids: tuple[str, ...] = roles.targets
+    codes = np.zeros(len(table), dtype=np.int64)
+    if roles.id is not None:
+        codes, ids = series_codes(table[roles.id], source)
+    values = np.stack(
+        [_numbers(table, roles, name, absent, decimal, source, lambda row: ids[codes[row]]) for name in columns], axis=1
+    )
+    return Rows(ids, columns, codes, times, values, np.arange(len(table)), source, roles.notes)
+
+
+def _melted(
+    table: pd.DataFrame, roles: Roles, times: npt.NDArray[Any], absent: Collection[str], decimal: str, source: Source
+) -> Rows:
+    """Each column a series, from its first observed value to its last."""
+    ids = tuple(sorted(roles.targets))
+    order = np.argsort(times, kind="stable")
+    values = np.stack([_numbers(table, roles, name, absent, decimal, source, name) for name in ids])
+    seen = ~np.isnan(values[:, order])
+    inside = np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
+    codes, at = np.nonzero(inside)
+    at = order[at]
+    return Rows(ids, ("y",), codes, times[at], values[codes, at][:, None], at, source, roles.notes)
+
+
+def _numbers(
+    table: pd.DataFrame,
+    roles: Roles,
+    name: str,
+    absent: Collection[str],
+    decimal: str,
+    source: Source,
+    series: Callable[[int], str] | str,
+) -> npt.NDArray[np.float64]:
+    values, bad = numbers(table[name], absent, decimal)
+    if bad is None:
+        return values
+    cell = table[name].iloc[bad]
+    when = f", {table[roles.time].iloc[bad]}" if roles.time is not None else ""
+    if isinstance(cell, str):
+        alike = int((table[name].astype(str).str.strip() == cell.strip()).sum())
+        hint = (
+            f"if '{cell}' means no value, say so with na_values='{cell}' (--na-values '{cell}')"
+            if not any(letter.isdigit() for letter in cell)
+            else "if the comma is a decimal mark, say so with decimal=',' (--decimal ,)"
+            if "," in cell
+            else "correct it"
+        )
+        what = f"'{cell}' in column '{name}' is not a number ({alike} such cells)"
+    elif isinstance(cell, int | np.integer):
+        what, hint = f"{cell} in column '{name}' is too large to be kept exactly", "scale the column, or give floats"
+    else:
+        what, hint = f"{cell!r} in column '{name}' is not a number", "convert the column to numbers"
+    raise source.error(
+        f"{source.place(bad)}, series '{series if isinstance(series, str) else series(bad)}'{when}: {what}; {hint}"
+    )
+
+
+def _panel(
+    rows: Rows,
+    roles: Roles,
+    stamps: Stamps,
+    freq: str | int | Frequency | None,
+    season_length: int | None,
+    missing: Missing,
+) -> Panel:
+    clock = Frequency("fixed", tz=stamps.tz)  # to show times by, until the grid is known
+    rows = rows.ordered()
+    rows.refuse_infinite(clock)
+    rows.refuse_duplicates(clock)
+    if missing == "drop":
+        rows = rows.without_blanks(clock)
+    wall = stamps.wall[rows.origin]
+    grid, note = _grid(freq, wall, rows, stamps.tz)
+    if grid.wall:
+        rows = replace(rows, times=wall)
+    else:  # an hour is an hour of UTC, whatever the clocks on the wall do
+        grid, note = _grid(freq, rows.times, rows, stamps.tz)
+    rows = rows.on_full_grid(grid, missing)
+    hist = 1 + len(roles.hist)
+    return Panel(
+        ids=rows.ids,
+        starts=rows.starts,
+        ends=rows.ends,
+        values=np.ascontiguousarray(rows.values[:, 0]),
+        times=rows.times,
+        freq=grid,
+        season_length=season_length or grid.season_length,
+        hist=np.ascontiguousarray(rows.values[:, 1:hist]),
+        futr=np.ascontiguousarray(rows.values[:, hist:]),
+        hist_names=roles.hist,
+        futr_names=roles.futr,
+        notes=rows.notes + ((note,) if note else ()),
+    )
+
+
+def _grid(
+    freq: str | int | Frequency | None, times: npt.NDArray[Any], rows: Rows, tz: str | None
+) -> tuple[Frequency, str]:
+    if freq is None:
+        return infer_frequency(times, rows.starts, tz, rows.source.name)
+    return parse_frequency(freq, times, tz), ""
