@@ -195,7 +195,7 @@ class _Evidence:
         if dates:
             return self.take(True, dates[0])
         leading = self.of("number")[:1]
-        others = [name for name in self.frame.columns if name not in leading]
+        others = [name for name in self.frame.columns if name not in (*leading, ROW_LABEL)]
         if not leading or not others:
             return None
         texts = [id] if id is not None else self.of("text")[:1]

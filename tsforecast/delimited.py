@@ -76,9 +76,9 @@ def read_text(path: Path, sep: str | None = None, encoding: str | None = None) -
 
 def holds_rows(file: Text) -> bool:
     """Whether each line is one series, as in the M competitions: `V1, V2, ...` above, or no header at all."""
-    names = file.header[1:]
-    if len(names) > 1 and all(name[:1] in "Vv" and name[1:].isdigit() for name in names):
+    if len(file.header) > 1 and all(name[:1] in ("V", "v") and name[1:].isdigit() for name in file.header):
         return True
+    names = file.header[1:]
     return len(names) > 2 and all(map(_is_number, names)) and not _is_number(file.header[0])
 
 
@@ -100,10 +100,10 @@ def read_table(file: Text) -> tuple[pd.DataFrame, Source]:
     try:
         table = _arrow(file, read)
     except pa.ArrowInvalid as fault:
-        raise _wrong_width(file, len(read), str(fault)) from None
-    if trailing:
-        table = table.drop_columns([" "])
+        raise _wrong_width(file, len(names), str(fault)) from None
     frame = table.to_pandas()
+    if trailing and (frame.pop(" ") != "").any():
+        raise _wrong_width(file, len(names), "a cell beyond the last column")
     unnamed = [name for name, was in zip(names, file.header, strict=True) if not was and (frame[name] == "").all()]
     frame = frame.drop(columns=unnamed)
     return frame, Source(file.path.name, _line_of(file, skip=1), positions=False)
@@ -128,9 +128,10 @@ def _arrow(file: Text, names: list[str]) -> pa.Table:
 
 def _wrong_width(file: Text, width: int, fault: str) -> DataError:
     for line, record in file.records():
-        if len(record) != width and line > 1:
+        width_here = len(record) - (record[-1] == "" and len(record) == width + 1)  # a delimiter at the end is none
+        if width_here != width and line > file.header_line:
             return file.error(
-                f"line {line} has {len(record)} cells, expected {width} as in the header "
+                f"line {line} has {width_here} cells, expected {width} as in the header "
                 f"({file.sep.join(record)[:80]}); correct that line, or name the delimiter with sep= (--sep)"
             )
     return file.error(f"cannot be read as delimited text ({fault})")
