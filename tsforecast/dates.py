@@ -63,7 +63,10 @@ def read_stamps(column: pd.Series, date_format: str | None, source: Source) -> S
         "date",
         "datetime",
     ):
-        column = pd.to_datetime(column)
+        try:
+            column = pd.to_datetime(column)
+        except ValueError as fault:
+            raise source.error(f"the time column '{column.name}' holds times that do not agree ({fault})") from None
     empty = np.flatnonzero(column.isna())
     if pd.api.types.is_string_dtype(column.dtype):
         empty = np.flatnonzero(column.isna() | (column.str.strip() == ""))

@@ -184,7 +184,7 @@ class Panel:
         return Future(self.ids, times, values, self.futr_names)
 
     def fingerprint(self) -> str:
-        """sha256 over ids, grid and every observed number: equal data have equal fingerprints, however they were read."""
+        """sha256 over ids, grid and every observed number: equal data have equal ones, however they were read."""
         digest = hashlib.sha256(
             repr((self.ids, self.freq, self.season_length, self.hist_names, self.futr_names)).encode()
         )

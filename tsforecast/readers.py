@@ -58,6 +58,8 @@ def read_panel(
         return read_frame(data, layout=layout, **options)
     if isinstance(data, str) and data in dataset_names() and not Path(data).exists():
         return load_dataset(data, **options)
+    if not isinstance(data, str | Path | list | tuple):
+        raise ConfigError(f"data of type {type(data).__name__} are not read; give a panel, a frame, a path or a name")
     paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
     if not paths:
         raise DataError("the list of files is empty")
