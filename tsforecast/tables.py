@@ -1,0 +1,223 @@
+"""The tables of a report, as text in cells: made once, typeset as HTML and as markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tsforecast.compare import MIN_ORIGINS
+from tsforecast.findings import Findings
+from tsforecast.words import column, counted, moment, number, percent, signed, visible
+
+__all__ = [
+    "Cell",
+    "Table",
+    "calibration_table",
+    "facts_table",
+    "failure_table",
+    "fold_table",
+    "notes_table",
+    "series_table",
+    "step_table",
+    "summary_table",
+    "undefined_table",
+]
+
+MOST_SERIES = 200
+MOST_LINES = 40  # of failures, notes and undefined scores
+
+
+class Cell(NamedTuple):
+    """What stands in a cell; `best` marks the best value of its column or row; `under` is a smaller second line."""
+
+    text: str
+    best: bool = False
+    under: str = ""
+
+
+class Table(NamedTuple):
+    """Heads, rows, one line on each column that needs it, and what was left out."""
+
+    head: list[str]
+    rows: list[list[Cell]]
+    legend: Sequence[tuple[str, str]] = ()
+    more: str = ""
+
+
+def summary_table(findings: Findings) -> Table:
+    """One row per model, best first. Columns without any value are left out."""
+    table, rival = findings.summary, visible(findings.baseline or "", 40)
+    errors = [
+        (
+            "MASE",
+            "mase",
+            "mean absolute error divided by that of repeating the last season in the past: below 1 beats it",
+        ),
+        ("MAE", "mae", "mean absolute error, in the units of the data"),
+        ("RMSE", "rmse", "root of the mean squared error, in the units of the data: large misses weigh more"),
+        ("sMAPE", "smape", "error relative to the mean size of forecast and truth, 0 to 200"),
+        (
+            "WQL",
+            "wql",
+            "error of all forecast quantiles together, relative to the size of the data: judges the intervals too",
+        ),
+    ]
+    columns: list[tuple[str, list[Cell], str]] = []
+    for head, key, meaning in errors:
+        columns.append((head, _smallest(table[key]), meaning))
+    if findings.baseline:
+        columns[1:1] = [
+            (f"error against {rival}", _gains(table),
+             f"difference of the scaled error to {rival}, the best baseline; negative is smaller. Below "
+             "it the 95 % interval, rough where origins are few"),
+            ("verdict", _words(table, findings.baseline),
+             f"better or worse takes {MIN_ORIGINS} origins, an interval clear of 0, and 2 %. Below it, at how many "
+             "origins the error is smaller"),
+        ]  # fmt: skip
+    for level in (80, 95):
+        if f"coverage_{level}" in table:
+            shares = table[f"coverage_{level}"]
+            nearest = (shares - level / 100).abs()
+            cells = [Cell(percent(v), v == v and d == nearest.min()) for v, d in zip(shares, nearest, strict=True)]
+            columns.append(
+                (f"in {level} %", cells, f"share of values inside the {level} % interval: near {level} is honest")
+            )
+    if (table["failed"] > 0).any():
+        columns.append(("failed", [Cell(f"{v:,.0f}") for v in table["failed"]], "series × origins without a forecast"))
+    seconds = table["fit_seconds"] + table["predict_seconds"]
+    columns.append(("seconds", [Cell(f"{v:,.1f}") for v in seconds], "to fit and to forecast, all origins together"))
+    columns = [c for c in columns if any(cell.text != "–" for cell in c[1])]
+    names = [Cell(visible(m)) for m in table["model"]]
+    rows = [list(row) for row in zip(names, *(cells for _, cells, _ in columns), strict=True)]
+    return Table(["model", *(c[0] for c in columns)], rows, [(c[0], c[2]) for c in columns])
+
+
+def _gains(table: pd.DataFrame) -> list[Cell]:
+    cells = []
+    for effect, low, high in table[["effect_percent", "low_percent", "high_percent"]].itertuples(index=False):
+        known = math.isfinite(low) and math.isfinite(high)
+        cells.append(Cell(signed(-effect), under=f"{signed(-high)} to {signed(-low)}" if known else ""))
+    return cells
+
+
+def _words(table: pd.DataFrame, baseline: str) -> list[Cell]:
+    cells = []
+    for model, word, wins, n in table[["model", "word", "wins", "n_origins"]].itertuples(index=False):
+        if isinstance(word, str):
+            cells.append(Cell(word, under=f"{wins:.0f} of {n:.0f}" if n else ""))
+        else:
+            cells.append(Cell("the benchmark" if model == baseline else "–"))
+    return cells
+
+
+def _smallest(values: pd.Series[float]) -> list[Cell]:
+    """Cells of a column of errors, the smallest marked; nothing is marked where there is no choice."""
+    least = values.min() if values.notna().sum() > 1 else np.nan
+    return [Cell(text, bool(v == least)) for text, v in zip(column(list(values)), values, strict=True)]
+
+
+def series_table(findings: Findings) -> Table:
+    """One row per series, the main model's largest error first; the smallest error of each row is marked."""
+    table = _by_model(findings, findings.by_series, "unique_id")
+    order = findings.by_series[findings.by_series["model"] == findings.main].set_index("unique_id")[findings.metric]
+    ranks = order.sort_values(ascending=False, kind="stable", na_position="last").index
+    rows = {row[0].text: row for row in table.rows}
+    more = len(ranks) - MOST_SERIES
+    names = [str(name) for name in ranks[:MOST_SERIES]]
+    left_out = (
+        f"{more:,} more series, with smaller errors, are in the JSON file beside this report." if more > 0 else ""
+    )
+    shown = [[Cell(visible(name)), *rows[name][1:]] for name in names]
+    return Table(["series", *table.head[1:]], shown, more=left_out)
+
+
+def step_table(findings: Findings) -> Table:
+    """Error of each model by step of the horizon."""
+    return _by_model(findings, findings.by_step, "step")
+
+
+def fold_table(findings: Findings) -> Table:
+    """Error of each model by origin, named by its cutoff."""
+    table = _by_model(findings, findings.by_fold, "fold")
+    cutoffs = findings.by_fold.groupby("fold")["cutoff"].max()
+    rows = [[Cell(moment(cutoff)), *row[1:]] for cutoff, row in zip(cutoffs, table.rows, strict=True)]
+    return Table(["cutoff", *table.head[1:]], rows)
+
+
+def _by_model(findings: Findings, scores: pd.DataFrame, by: str) -> Table:
+    """Rows of `by`, a column per model, the smallest error of each row marked."""
+    models = list(findings.summary["model"])
+    wide = scores.pivot(index=by, columns="model", values=findings.metric).reindex(columns=models)
+    texts = [column(list(wide[m])) for m in models]
+    smallest = wide.eq(wide.min(axis=1), axis=0).to_numpy() & (len(models) > 1)
+    rows = [
+        [Cell(str(name)), *(Cell(text[i], bool(best)) for text, best in zip(texts, smallest[i], strict=True))]
+        for i, name in enumerate(wide.index)
+    ]
+    return Table([by, *(visible(m) for m in models)], rows)
+
+
+def failure_table(failures: pd.DataFrame) -> Table:
+    """Who failed where and why, equal reasons together."""
+    return _grouped(failures, ["model", "reason"], ["model", "reason", "times", "for example"])
+
+
+def undefined_table(undefined: pd.DataFrame) -> Table:
+    """Scores without a value, equal reasons together."""
+    return _grouped(undefined, ["model", "metric", "reason"], ["model", "metric", "reason", "times", "for example"])
+
+
+def _grouped(table: pd.DataFrame, by: list[str], head: list[str]) -> Table:
+    groups = table.groupby(by, sort=False, as_index=False).agg(
+        times=("unique_id", "size"), example=("unique_id", "first")
+    )
+    groups = groups.sort_values("times", ascending=False, kind="stable")
+    rows = [
+        [Cell(f"{v:,}" if isinstance(v, int) else visible(v)) for v in row] for row in groups.itertuples(index=False)
+    ]
+    return _short(head, rows)
+
+
+def notes_table(notes: pd.DataFrame) -> Table:
+    """What models recorded, equal notes together."""
+    columns = notes[["model", "note", "count"]]
+    rows = [[Cell(visible(m)), Cell(visible(n)), Cell(f"{k:,}")] for m, n, k in columns.itertuples(index=False)]
+    return _short(["model", "note", "times"], rows)
+
+
+def _short(head: list[str], rows: list[list[Cell]]) -> Table:
+    more = len(rows) - MOST_LINES
+    return Table(head, rows[:MOST_LINES], more=f"{counted(more, 'more line')} in the JSON file." if more > 0 else "")
+
+
+def calibration_table(findings: Findings) -> Table:
+    """Observed share inside each central interval, a column per model."""
+    wide = findings.calibration.pivot(index="nominal", columns="model", values="observed")
+    models = [m for m in findings.summary["model"] if m in wide.columns]
+    rows = [[Cell(percent(level)), *(Cell(percent(wide.loc[level, m])) for m in models)] for level in wide.index]
+    return Table(["promised", *(visible(m) for m in models)], rows)
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """The facts of the run, nested ones spelled with dots."""
+    skip = {"reading_notes"}
+    rows = [[Cell(visible(k)), Cell(visible(v, 600))] for k, v in _flat(facts) if k not in skip]
+    return Table(["fact", "value"], rows)
+
+
+def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, float):
+            lines.append((prefix + key, number(value)))
+        elif isinstance(value, list | tuple):
+            lines.append((prefix + key, ", ".join(map(str, value)) or "none"))
+        else:
+            lines.append((prefix + key, "none" if value is None else str(value)))
+    return lines
