@@ -7,19 +7,20 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import PurePath
 from typing import Any, Literal
 
 from tsforecast.backtesting import Progress, run_backtest
-from tsforecast.config import DEFAULT_MODELS, build_models, model_settings
-from tsforecast.errors import ConfigError
+from tsforecast.config import DEFAULT_MODELS, READING, RunConfig, build_models, model_settings
+from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster
 from tsforecast.readers import read_panel
 from tsforecast.results import BacktestResult
 
-__all__ = ["backtest", "run_facts"]
+__all__ = ["backtest", "data_name", "run_facts"]
 
-Models = str | Sequence[str | Forecaster] | Mapping[str, Forecaster | Mapping[str, Any] | None]
+Models = str | Forecaster | Sequence[str | Forecaster] | Mapping[str, Forecaster | Mapping[str, Any] | None]
 
 
 def backtest(
@@ -55,8 +56,11 @@ def backtest(
 
     Raises DataError and ConfigError with one clear sentence.
     """
-    panel = read_panel(data, **reading).with_calendar(calendar)
+    for key in reading:
+        if key not in READING:
+            raise ConfigError(f"backtest: unknown option '{key}'{did_you_mean(key, RunConfig.model_fields)}")
     recipes = as_recipes(models, quantiles=quantiles, seed=seed, device=device)
+    panel = read_panel(data, **reading).with_calendar(calendar)
     plan = Plan(
         horizon=horizon,
         n_windows=n_windows,
@@ -66,8 +70,13 @@ def backtest(
         train_size=train_size,
         align=align,
     )
-    name = str(data) if isinstance(data, str | os.PathLike) else type(data).__name__
-    return run_backtest(panel, recipes, plan, facts=run_facts(name, recipes), on_progress=on_progress)
+    return run_backtest(panel, recipes, plan, facts=run_facts(data_name(data), recipes), on_progress=on_progress)
+
+
+def data_name(data: Any) -> str:
+    """What a report calls the data: names of files without their folders, of a bundled data set, or of a type."""
+    files = [data] if isinstance(data, str | os.PathLike) else data if isinstance(data, list | tuple) else []
+    return ", ".join(PurePath(file).name for file in files) or type(data).__name__
 
 
 def as_recipes(models: Models, *, quantiles: Sequence[float], seed: int, device: str) -> dict[str, Forecaster]:
@@ -79,18 +88,19 @@ def as_recipes(models: Models, *, quantiles: Sequence[float], seed: int, device:
     if isinstance(models, str):
         return build(models)
     found: dict[str, Forecaster] = {}
-    pairs = models.items() if isinstance(models, Mapping) else ((None, model) for model in models)
+    given = [models] if isinstance(models, Forecaster) else models
+    pairs = given.items() if isinstance(given, Mapping) else ((None, model) for model in given)
     for name, model in pairs:
         if isinstance(model, str):
-            new = build([model])
-        elif model is None or isinstance(model, Mapping):
+            new = build([model] if name is None else {name: {"model": model}})
+        elif name is not None and (model is None or isinstance(model, Mapping)):
             new = build({name: model})
+        elif isinstance(model, type):
+            raise ConfigError(f"{model.__name__} is a class of models: give one model, such as {model.__name__}()")
         elif isinstance(model, Forecaster):
             new = {model.name if name is None else str(name): model}
         else:
             raise ConfigError(f"{model!r} is no model: give a name such as 'lstm', or an object with name and fit()")
-        if name is not None and isinstance(model, str):
-            new = {str(name): next(iter(new.values()))}
         for key in new:
             if key in found:
                 raise ConfigError(f"two models are called '{key}'; give them names: {{'a': ..., 'b': ...}}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from tsforecast import __version__
 from tsforecast.errors import ConfigError, TsforecastError
 
 if TYPE_CHECKING:
+    from tsforecast.config import RunConfig
     from tsforecast.results import BacktestResult
 
 __all__ = ["main"]
@@ -41,19 +42,22 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
-DATA = "Data"
-FOLDS = "Folds"
-MODELS = "Models"
-OUTPUT = "Output"
+DATA = partial(typer.Option, rich_help_panel="Data")
+FOLDS = partial(typer.Option, rich_help_panel="Folds")
+MODELS = partial(typer.Option, rich_help_panel="Models")
+OUTPUT = partial(typer.Option, rich_help_panel="Output")
 
 
 @app.command()
 def backtest(
+    ctx: typer.Context,
     data: Annotated[
         list[str] | None,
         typer.Argument(help="CSV or parquet file(s), or the name of a bundled dataset.", show_default=False),
@@ -62,161 +66,99 @@ def backtest(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as lstm.hidden_size=64.")
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Column of the times.", rich_help_panel=DATA)] = None,
-    target: Annotated[str | None, typer.Option(help="Column to forecast.", rich_help_panel=DATA)] = None,
-    id: Annotated[str | None, typer.Option(help="Column that names the series.", rich_help_panel=DATA)] = None,
-    freq: Annotated[
-        str | None, typer.Option(help="h, 30min, D, B, W, MS, ... or 'bars' (position is time).", rich_help_panel=DATA)
-    ] = None,
-    season_length: Annotated[int | None, typer.Option(help="Steps in a season.", rich_help_panel=DATA)] = None,
-    missing: Annotated[
-        str | None, typer.Option(help="Gaps and blanks: error, nan (mask them), ffill, drop.", rich_help_panel=DATA)
-    ] = None,
-    layout: Annotated[str | None, typer.Option(help="auto, long, wide, rows.", rich_help_panel=DATA)] = None,
-    hist_exog: Annotated[
-        str | None, typer.Option(help="Columns known up to the cutoff, by commas.", rich_help_panel=DATA)
-    ] = None,
-    futr_exog: Annotated[str | None, typer.Option(help="Columns known ahead, by commas.", rich_help_panel=DATA)] = None,
-    calendar: Annotated[
-        str | None, typer.Option(help="Built-in features known ahead: hour,weekday,month.", rich_help_panel=DATA)
-    ] = None,
-    date_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y.", rich_help_panel=DATA)] = None,
-    na_values: Annotated[str | None, typer.Option(help="Cells that mean missing, by commas.", rich_help_panel=DATA)] = None,
-    horizon: Annotated[int | None, typer.Option(help="Steps to forecast.", rich_help_panel=FOLDS)] = None,
-    n_windows: Annotated[int | None, typer.Option(help="Number of cutoffs.", rich_help_panel=FOLDS)] = None,
-    step_size: Annotated[int | None, typer.Option(help="Steps between cutoffs.", rich_help_panel=FOLDS)] = None,
-    gap: Annotated[int | None, typer.Option(help="Steps left out after a cutoff.", rich_help_panel=FOLDS)] = None,
-    refit: Annotated[
-        str | None, typer.Option(help="false, true, or every how many windows.", rich_help_panel=FOLDS)
-    ] = None,
-    train_size: Annotated[
-        int | None, typer.Option(help="Sliding window of this many steps.", rich_help_panel=FOLDS)
-    ] = None,
-    align: Annotated[str | None, typer.Option(help="calendar, or end.", rich_help_panel=FOLDS)] = None,
-    models: Annotated[str | None, typer.Option(help="Such as lstm,autoarima,naive.", rich_help_panel=MODELS)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the networks.", rich_help_panel=MODELS)] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps.", rich_help_panel=MODELS)] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/NAME-TIME.", rich_help_panel=OUTPUT)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.", rich_help_panel=OUTPUT)] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=OUTPUT)] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)] = False,
+    time: Annotated[str | None, DATA(help="Column of the times.")] = None,
+    target: Annotated[str | None, DATA(help="Column to forecast.")] = None,
+    id: Annotated[str | None, DATA(help="Column that names the series.")] = None,
+    freq: Annotated[str | None, DATA(help="h, 30min, D, B, W, MS, ... or 'bars' (position is time).")] = None,
+    season_length: Annotated[int | None, DATA(help="Steps in a season.")] = None,
+    missing: Annotated[str | None, DATA(help="Gaps and blanks: error, nan (mask them), ffill, drop.")] = None,
+    layout: Annotated[str | None, DATA(help="auto, long, wide, rows.")] = None,
+    hist_exog: Annotated[str | None, DATA(help="Columns known up to the cutoff, by commas.")] = None,
+    futr_exog: Annotated[str | None, DATA(help="Columns known ahead, by commas.")] = None,
+    calendar: Annotated[str | None, DATA(help="Built-in features known ahead: hour,weekday,month.")] = None,
+    date_format: Annotated[str | None, DATA(help="Such as %d/%m/%Y.")] = None,
+    na_values: Annotated[str | None, DATA(help="Cells that mean missing, by commas.")] = None,
+    horizon: Annotated[int | None, FOLDS(help="Steps to forecast.")] = None,
+    n_windows: Annotated[int | None, FOLDS(help="Number of cutoffs.")] = None,
+    step_size: Annotated[int | None, FOLDS(help="Steps between cutoffs.")] = None,
+    gap: Annotated[int | None, FOLDS(help="Steps left out after a cutoff.")] = None,
+    refit: Annotated[str | None, FOLDS(help="false, true, or every how many windows.")] = None,
+    train_size: Annotated[int | None, FOLDS(help="Sliding window of this many steps.")] = None,
+    align: Annotated[str | None, FOLDS(help="calendar, or end.")] = None,
+    models: Annotated[str | None, MODELS(help="Such as lstm,autoarima,naive.")] = None,
+    seed: Annotated[int | None, MODELS(help="Seed of the networks.")] = None,
+    device: Annotated[str | None, MODELS(help="auto, cpu, cuda, mps.")] = None,
+    out: Annotated[Path | None, OUTPUT(help="Run folder; default runs/NAME-TIME.")] = None,
+    overwrite: Annotated[bool, OUTPUT("--overwrite", help="Replace the run in --out.")] = False,
+    quiet: Annotated[bool, OUTPUT("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Annotated[bool, OUTPUT("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compare models on the same folds and write a report."""
-    from tsforecast.config import run_config, set_value
+    from tsforecast.config import RunConfig, run_config, set_value
     from tsforecast.yaml_files import load_yaml, parse_scalar
 
-    settings: dict[str, Any] = load_yaml(config) if config is not None else {}
-    flags: dict[str, Any] = {
-        "data": data if data is None or len(data) > 1 else data[0] if data else None,
-        "time": time,
-        "target": target,
-        "id": id,
-        "freq": freq,
-        "season_length": season_length,
-        "missing": missing,
-        "layout": layout,
-        "hist_exog": _names(hist_exog),
-        "futr_exog": _names(futr_exog),
-        "calendar": _names(calendar),
-        "date_format": date_format,
-        "na_values": _names(na_values),
-        "horizon": horizon,
-        "n_windows": n_windows,
-        "step_size": step_size,
-        "gap": gap,
-        "refit": parse_scalar(refit) if refit is not None else None,
-        "train_size": train_size,
-        "align": align,
-        "models": models,
-        "seed": seed,
-        "device": device,
-    }
-    settings |= {key: value for key, value in flags.items() if value not in (None, [])}
+    # a flag has the name of its key, so the flags that were given are the settings that they name
+    flags = {key: ctx.params[key] for key in RunConfig.model_fields if ctx.params.get(key) not in (None, ())}
+    flags |= {key: _names(flags[key]) for key in ("hist_exog", "futr_exog", "calendar", "na_values") if key in flags}
+    if data and len(data) == 1:
+        flags["data"] = data[0]
+    if refit is not None:
+        flags["refit"] = parse_scalar(refit)
+    settings: dict[str, Any] = (load_yaml(config) if config is not None else {}) | flags
     for pair in set_ or []:
         key, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"--set {pair}: write KEY=VALUE, such as lstm.hidden_size=64")
         settings = set_value(settings, key.strip(), parse_scalar(value))
-    if "data" not in settings:
+    if settings.get("data") is None:
         raise ConfigError("no data: name a CSV or parquet file, or a bundled dataset (tsforecast datasets lists them)")
     run = run_config(settings, str(config) if config is not None else "settings")
     _run(run, out, overwrite, quiet, as_json)
 
 
-def _run(run: Any, out: Path | None, overwrite: bool, quiet: bool, as_json: bool) -> None:
-    from tsforecast.api import run_facts
+def _run(run: RunConfig, out: Path | None, overwrite: bool, quiet: bool, as_json: bool) -> None:
+    from tsforecast.api import data_name, run_facts
     from tsforecast.backtesting import run_backtest
     from tsforecast.config import resolved
     from tsforecast.readers import read_panel
     from tsforecast.store import check_free, write_run
+    from tsforecast.terminal import progress_bar
 
-    source = run.data if isinstance(run.data, str) else run.data[0]
-    folder = out or Path("runs") / f"{Path(source).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    name = data_name(run.data)
+    folder = out or Path("runs") / f"{Path(name.split(', ')[0]).stem}-{datetime.now():%Y%m%d-%H%M%S}"
     check_free(folder, overwrite)
-    recipes, plan = run.recipes, run.plan
+    recipes = run.recipes
     panel = read_panel(run.data, **run.reading).with_calendar(run.calendar)
-    plan = plan.settle(panel)
-    say = _printer(quiet or as_json)
-    say(f"{source}: {len(panel)} series, {int(panel.lengths.sum())} steps; " + "; ".join(panel.notes[:4]))
-    say(f"{plan.n_windows} windows of {plan.horizon} steps, {plan.step_size} apart; models: {', '.join(recipes)}")
-    with _bar(quiet or as_json) as on_progress:
-        facts = run_facts(source if isinstance(run.data, str) else ", ".join(run.data), recipes)
-        result = run_backtest(panel, recipes, plan, facts=facts, on_progress=on_progress)
+    plan = run.plan.settle(panel)
+    silent = quiet or as_json
+    if not silent:
+        print(f"{name}: {len(panel)} series, {int(panel.lengths.sum()):,} steps")
+        for note in panel.notes:
+            print(f"  {note}")
+        print(f"{plan.n_windows} origins, {plan.step_size} steps apart; {plan.horizon} steps to forecast at each")
+    with progress_bar(silent) as on_progress:
+        result = run_backtest(panel, recipes, plan, facts=run_facts(name, recipes), on_progress=on_progress)
     report = write_run(result, resolved(run, recipes, plan), folder, overwrite)
     _tell(result, report, quiet, as_json)
 
 
 def _tell(result: BacktestResult, report: Path, quiet: bool, as_json: bool) -> None:
     from tsforecast.report import report_data
+    from tsforecast.terminal import show_summary
 
     if as_json:
-        print(json.dumps(report_data(result) | {"report": str(report)}, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(report_data(result) | {"report": str(report)}, allow_nan=False))
     elif not quiet:
-        _summary(result)
+        show_summary(result)
         print(f"Report: {report}")
     if len(result.failures):
         first = result.failures.iloc[0]
-        print(
-            f"tsforecast: {len(result.failures)} of {len(result.forecasts.groupby(['model', 'fold', 'unique_id']))} "
-            f"forecasts failed, first {first['model']} on series '{first['unique_id']}': {first['reason']}",
-            file=sys.stderr,
+        tasks = len(result.pasts) * len(result.models)
+        _complain(
+            f"{len(result.failures)} of {tasks} forecasts failed, "
+            f"first {first['model']} on series '{first['unique_id']}': {first['reason']}"
         )
         raise typer.Exit(FAILURES)
-
-
-def _summary(result: BacktestResult) -> None:
-    """The answer in one sentence and the table of models."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from tsforecast.scores import best_baseline
-
-    scores = result.scores().sort_values("mase", na_position="last")
-    compared = {c.model: c for c in result.comparisons()}
-    console = Console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("model", "MASE", "MAE", "sMAPE", "WQL", "cover 80%", f"against {best_baseline(result)}", "", "seconds"):
-        table.add_column(Text(title), justify="left" if title in ("model", "") else "right")
-    seconds = result.tasks.groupby("model")[["fit_seconds", "predict_seconds"]].sum().sum(axis=1)
-    for _, row in scores.iterrows():
-        c = compared.get(row["model"])
-        effect = f"{c.effect_percent:+.1f} %" if c is not None and c.effect_percent == c.effect_percent else ""
-        cells = [
-            row["model"],
-            f"{row['mase']:.3f}",
-            f"{row['mae']:.4g}",
-            f"{row['smape']:.2f}",
-            f"{row['wql']:.4f}",
-            f"{100 * row['coverage_80']:.0f} %" if "coverage_80" in row else "",
-            effect,
-            c.word if c is not None else "",
-            f"{seconds[row['model']]:.1f}",
-        ]
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print()
-    console.print(table)
-    console.print()
 
 
 @app.command()
@@ -226,19 +168,12 @@ def datasets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
 
     from tsforecast.datasets import list_datasets
 
-    found = list_datasets()
     if as_json:
-        print(json.dumps([dataclasses.asdict(info) for info in found], ensure_ascii=False))
+        print(json.dumps([dataclasses.asdict(info) for info in list_datasets()]))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from tsforecast.terminal import show_datasets
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("name", "content", "series", "rows", "frequency", "licence"):
-        table.add_column(title, justify="right" if title in ("series", "rows") else "left")
-    for info in found:
-        table.add_row(info.name, info.title, str(info.series), str(info.rows), info.frequency, info.licence)
-    Console().print(table)
+    show_datasets(list_datasets())
 
 
 @app.command()
@@ -259,64 +194,57 @@ def report(
     print(f"Report: {result.report(out or run / 'report.html')}")
 
 
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _printer(silent: bool) -> Callable[[str], None]:
-    return (lambda text: None) if silent else print
-
-
-@contextmanager
-def _bar(silent: bool) -> Iterator[Callable[[float, str], None] | None]:
-    """A progress bar with the time left, on a terminal's stderr."""
-    if silent or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda share, name: bar.update(task, completed=share, description=name)
+def _complain(message: str) -> None:
+    """One line on stderr. Names in it may come from data: none can move the cursor or hide."""
+    shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in message)
+    print(f"tsforecast: {shown}", file=sys.stderr)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot spell is no error
     try:
         code = app(argv, standalone_mode=False) or DONE
     except TsforecastError as error:
-        print(f"tsforecast: {error}", file=sys.stderr)
+        _complain(str(error))
         code = USAGE
-    except typer.Exit as stop:
-        code = stop.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("tsforecast: interrupted; nothing was written", file=sys.stderr)
-        code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so may we
         code = DONE
     except OSError as error:
-        print(f"tsforecast: {error.filename or 'writing'}: {error.strerror or error}; nothing was written", file=sys.stderr)
+        _complain(f"{error.filename or 'writing'}: {error.strerror or error}; nothing was written")
         code = RESOURCES if error.errno in (errno.ENOSPC, errno.ENOMEM, errno.EDQUOT) else USAGE
+    except MemoryError:
+        _complain("out of memory; nothing was written")
+        code = RESOURCES
+    except SystemExit as left:
+        # Lightning answers Ctrl-C in a training with sys.exit
+        code = INTERRUPTED if isinstance(left.__context__, KeyboardInterrupt) else BUG
     except Exception as error:
         code = _usage_or_bug(error)
+    if code == INTERRUPTED:
+        _complain("interrupted; nothing was written")
     sys.exit(code)
 
 
 def _usage_or_bug(error: Exception) -> int:
     """Typer's usage errors carry their own words and code 2; anything else is a bug of ours."""
-    show = getattr(error, "show", None)
-    if show is not None:
-        show()
-        return USAGE
-    traceback.print_exc()
-    print("tsforecast: this is a bug in tsforecast; please report it with the lines above", file=sys.stderr)
-    return BUG
+    words = getattr(error, "format_message", None)
+    if words is None:
+        traceback.print_exc()
+        _complain("this is a bug in tsforecast; please report it with the lines above")
+        return BUG
+    if words():  # there are none where help was printed instead
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "tsforecast"
+        _complain(f"{' '.join(words().split())} (see {command} --help)")
+    return USAGE
 
 
 if __name__ == "__main__":

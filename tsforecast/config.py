@@ -7,12 +7,14 @@ fields of its dataclass.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster, check_quantiles
 from tsforecast.models import MODELS, model_class
@@ -26,7 +28,7 @@ Settings = dict[str, Any]
 class RunConfig(BaseModel):
     """One backtest, as a config file spells it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
     data: str | list[str]
     layout: Literal["auto", "long", "wide", "rows"] = "auto"
@@ -41,7 +43,7 @@ class RunConfig(BaseModel):
     date_format: str | None = None
     na_values: list[str] = []
     sep: str | None = None
-    decimal: str = "."
+    decimal: Literal[".", ","] = "."
     encoding: str | None = None
     calendar: list[str] = []
 
@@ -65,7 +67,8 @@ class RunConfig(BaseModel):
     @property
     def reading(self) -> Settings:
         """The options of `read_panel`."""
-        return {name: getattr(self, name) for name in READING if getattr(self, name) != RunConfig.model_fields[name].default}
+        given = {name: getattr(self, name) for name in READING}
+        return {name: value for name, value in given.items() if value != RunConfig.model_fields[name].default}
 
     @property
     def recipes(self) -> dict[str, Forecaster]:
@@ -85,26 +88,41 @@ def run_config(settings: Mapping[str, Any], where: str = "config") -> RunConfig:
     for key in settings:
         if key not in RunConfig.model_fields:
             raise ConfigError(f"{where}: unknown key '{key}'{did_you_mean(str(key), RunConfig.model_fields)}")
-    settings["models"] = model_settings(settings.get("models") or DEFAULT_MODELS)
-    try:
-        return RunConfig(**settings)
-    except ValidationError as error:
-        raise ConfigError(_words(error, where)) from None
+    settings["models"] = model_settings(settings.get("models"))
+    return _checked(RunConfig, settings, where)
 
 
 def model_settings(models: Any) -> dict[str, Settings]:
-    """`"lstm,naive"`, `["lstm", "naive"]` or `{lstm: {hidden_size: 64}, naive:}` as name -> settings."""
+    """Name -> settings, from `"lstm,naive"`, `["lstm", "naive"]` or `{lstm: {hidden_size: 64}, big: {model: lstm}}`.
+
+    None means the default models.
+    """
+    if models is None:
+        models = DEFAULT_MODELS
     if isinstance(models, str):
         models = [part.strip() for part in models.split(",") if part.strip()]
+    if not isinstance(models, Mapping | list | tuple):
+        raise ConfigError(f"models: {models!r} is no list of models; write for example [lstm, naive]")
     if isinstance(models, Mapping):
-        found = {str(name): dict(settings or {}) for name, settings in models.items()}
+        pairs = list(models.items())
+    elif wrong := [name for name in models if not isinstance(name, str)]:
+        raise ConfigError(
+            f"models: {wrong[0]!r} in a list is no name; give models with settings as 'lstm: {{...}}', without a dash"
+        )
     else:
-        names = [str(name) for name in models]
-        doubled = [name for name in names if names.count(name) > 1]
-        if doubled:
-            raise ConfigError(f"models: '{doubled[0]}' is named twice; give variants names of their own: {{a: {{model: {doubled[0]}}}}}")
-        found = {name: {} for name in names}
-    return {canonical(name) if "model" not in settings else name: settings for name, settings in found.items()}
+        pairs = [(name, None) for name in models]
+    found: dict[str, Settings] = {}
+    for name, own in pairs:
+        own = {"model": own} if isinstance(own, str) else {} if own is None else own
+        if not isinstance(own, Mapping):
+            raise ConfigError(f"models.{name}={own!r}: expected settings such as {{hidden_size: 64}}")
+        name = str(name) if "model" in own else canonical(str(name))
+        if name in found:
+            raise ConfigError(
+                f"models: '{name}' is named twice; give variants names of their own: {{a: {{model: {name}}}}}"
+            )
+        found[name] = dict(own)
+    return found
 
 
 def canonical(name: str) -> str:
@@ -146,10 +164,21 @@ def _recipe(recipe_class: type[Any], settings: Settings, where: str) -> Any:
         nested = fields[key].default_factory
         if isinstance(value, Mapping) and isinstance(nested, type) and dataclasses.is_dataclass(nested):
             settings = settings | {key: _recipe(nested, dict(value), f"{where}.{key}")}
+    return _checked(recipe_class, settings, where)
+
+
+def _checked(schema: type[Any], settings: Settings, where: str) -> Any:
+    """An instance of a dataclass or pydantic model whose fields have the types they are declared with."""
     try:
-        return TypeAdapter(recipe_class).validate_python(settings)
+        made = TypeAdapter(schema).validate_python(settings)
     except ValidationError as error:
         raise ConfigError(_words(error, where)) from None
+    for key, value in settings.items():
+        number = getattr(made, key)
+        # pydantic reads true as 1 and "inf" as a number
+        if type(number) in (int, float) and (isinstance(value, bool) or not math.isfinite(number)):
+            raise ConfigError(f"{where}: {key}={value!r}: expected a finite number")
+    return made
 
 
 def set_value(settings: Settings, key: str, value: Any) -> Settings:
@@ -160,31 +189,45 @@ def set_value(settings: Settings, key: str, value: Any) -> Settings:
     head, _, rest = key.partition(".")
     if not rest:
         if key not in RunConfig.model_fields:
-            models = list(settings.get("models") or DEFAULT_MODELS)
-            hint = f"; for a model's setting write {key}.NAME=..." if key in models else did_you_mean(key, RunConfig.model_fields)
+            hint = did_you_mean(key, RunConfig.model_fields)
+            if key in model_settings(settings.get("models")):
+                hint = f"; for a setting of that model write {key}.NAME=VALUE"
             raise ConfigError(f"--set {key}: unknown key '{key}'{hint}")
         return settings | {key: value}
-    models = model_settings(settings.get("models") or DEFAULT_MODELS)
+    models = model_settings(settings.get("models"))
     name = head if head in models else canonical(head)
     if name not in models:
         raise ConfigError(f"--set {key}: the run has no model '{head}'{did_you_mean(head, models)}")
-    parts = rest.split(".")
-    branch = own = dict(models[name])
-    for part in parts[:-1]:
-        branch[part] = dict(branch.get(part) or {})
-        branch = branch[part]
-    branch[parts[-1]] = value
-    return settings | {"models": models | {name: own}}
+    return settings | {"models": models | {name: _with(models[name], rest.split("."), value, key)}}
+
+
+def _with(settings: Settings, path: Sequence[str], value: Any, key: str) -> Settings:
+    first, *deeper = path
+    if not deeper:
+        return settings | {first: value}
+    inner = settings.get(first) or {}
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"--set {key}: '{first}' has no settings of its own; its value is {inner!r}")
+    return settings | {first: _with(dict(inner), deeper, value, key)}
 
 
 def resolved(config: RunConfig, recipes: Mapping[str, Forecaster], plan: Plan) -> Settings:
-    """Everything that was settled, as a config that gives the same run again."""
+    """Everything that was settled, as a config that gives the same run again.
+
+    What a model has from the run (seed, quantiles, device) stands there once, so that a flag can still change it.
+    """
     settings = config.model_dump()
     settings |= {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
-    settings["models"] = {
-        name: ({"model": recipe.name} if recipe.name != name else {}) | _plain(dataclasses.asdict(recipe))  # type: ignore[call-overload]
-        for name, recipe in recipes.items()
-    }
+    files = [config.data] if isinstance(config.data, str) else config.data
+    places = [str(Path(file).resolve()) if Path(file).exists() else file for file in files]
+    settings["data"] = places[0] if isinstance(config.data, str) else places
+    settings["models"] = {}
+    for name, recipe in recipes.items():
+        own = _plain(dataclasses.asdict(recipe))  # type: ignore[call-overload]
+        for branch, key in ((own, "seed"), (own, "quantiles"), (own.get("training", {}), "device")):
+            if key in branch and branch[key] == settings[key]:
+                del branch[key]
+        settings["models"][name] = ({"model": recipe.name} if recipe.name != name else {}) | own
     return settings
 
 
@@ -195,7 +238,11 @@ def _plain(value: Any) -> Any:
 
 
 def _words(error: ValidationError, where: str) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("list[", "str", "int", "bool")))
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 and first["type"] != "missing" else ""
-    return f"{where}: {place}={first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}{more}" if first["type"] != "missing" else f"{where}: '{place}' is missing"
+    first, *more = error.errors()
+    inside = [str(part) for part in first["loc"] if part not in ("str", "int", "bool") and "[" not in str(part)]
+    place = ".".join(inside)
+    if first["type"] == "missing":
+        return f"{where}: '{place}' is missing"
+    others = {e["loc"][0] for e in more} - {first["loc"][0]}
+    also = f" (and {listing(sorted(map(str, others)))})" if others else ""
+    return f"{where}: {place}={first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}{also}"

@@ -120,7 +120,9 @@ class BacktestResult:
             for percent in level:
                 for word, q in zip(("lo", "hi"), level_quantiles(percent), strict=True):
                     if quantile_column(q) not in part.columns:
-                        raise ConfigError(f"level {percent}: quantile {q} was not forecast; there are {list(self.levels)}")
+                        raise ConfigError(
+                            f"level {percent}: quantile {q} was not forecast; there are {list(self.levels)}"
+                        )
                     columns[quantile_column(q)] = f"{model}-{word}-{percent}"
             part = part.rename(columns=columns)[[*keys, "y", *columns.values()]]
             wide = part if wide is None else wide.merge(part.drop(columns="y"), on=keys, how="outer")
@@ -141,7 +143,7 @@ class BacktestResult:
         """Write the tables as parquet and the facts as JSON into an existing folder."""
         for name in TABLES:
             getattr(self, name).to_parquet(folder / f"{name}.parquet", index=False)
-        text = json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=True)
+        text = json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / "facts.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -159,5 +161,7 @@ class BacktestResult:
         for name, columns in TABLES.items():
             lost = [c for c in columns if c not in tables[name].columns]
             if lost:
-                raise DataError(f"{folder}/{name}.parquet: the columns {listing(lost)} are missing; run the backtest again")
+                raise DataError(
+                    f"{folder}/{name}.parquet: the columns {listing(lost)} are missing; run the backtest again"
+                )
         return cls(facts=facts, **tables)

@@ -24,26 +24,37 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' is given twice", key_node.start_mark)
-            seen.add(key)
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _refused("a key is a name, not a list or a mapping", key_node.start_mark)
+            if key_node.value in seen:
+                raise _refused(f"the key '{key_node.value}' is given twice", key_node.start_mark)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
         if isinstance(event, yaml.events.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.constructor.ConstructorError(None, None, "anchors and aliases are not used here", event.start_mark)
+            raise _refused("anchors and aliases are not used here", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise _refused("tags such as !!python or !!str are not used here", event.start_mark)
         return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper: quotes what either it or the loader above would take for something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 for tag, pattern, first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
-    ("float", r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "-+0123456789."),
+    ("float", r"[-+]?((0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "-+0123456789."),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+    for kind in (_Loader, _Dumper):
+        kind.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
 _Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
 
 
@@ -64,24 +75,40 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_scalar(text: str) -> Any:
-    """The value of a `--set key=value`: a number, true, null, [a, list], {a: mapping} or text."""
-    return _parse(text, f"'{text}'")
+    """The value of a `--set key=value`: a number, true, null, [a, list], {a: mapping}, "quoted" or just text."""
+    text = text.strip()
+    if text[:1] in ("[", "{", '"', "'"):
+        return _parse(text, text)
+    loader = _Loader("")  # text is taken as it is, also where YAML gives a meaning to its %, #, * or colon
+    try:
+        tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+        return loader.construct_object(yaml.ScalarNode(tag, text))
+    finally:
+        loader.dispose()
 
 
 def dump_yaml(data: dict[str, Any]) -> str:
     """The mapping as text that `load_yaml` reads back to the same values."""
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
 
 
 def _parse(text: str, where: str) -> Any:
-    loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{where}{line}: {getattr(error, 'problem', None) or error}") from None
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise ConfigError(f"{where}{line}: {problem}") from None
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise ConfigError(f"{where}: nested far too deeply for a config") from None
+
+
+def _refused(problem: str, mark: Any) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, mark)

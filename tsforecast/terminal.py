@@ -1,0 +1,87 @@
+"""What a terminal shows: the answer and the table of a run, the list of data sets, a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from tsforecast.datasets import DatasetInfo
+    from tsforecast.results import BacktestResult
+
+__all__ = ["progress_bar", "show_datasets", "show_summary"]
+
+WIDE = 132  # columns that the whole table of models needs
+LEFT_OUT_WHERE_NARROW = ("RMSE", "sMAPE", "WQL", "in 95 %")
+
+
+def show_summary(result: BacktestResult) -> None:
+    """The answer in one sentence and the table of models, as the report has them."""
+    from tsforecast.findings import find
+    from tsforecast.tables import summary_table
+
+    findings, console = find(result), _console()
+    whole = summary_table(findings)
+    narrow = console.width < WIDE
+    columns = [i for i, head in enumerate(whole.head) if not (narrow and head in LEFT_OUT_WHERE_NARROW)]
+    table = _table(
+        [whole.head[i].replace("error against ", "error against\n") for i in columns],
+        [[row[i].text for i in columns] for row in whole.rows],
+        left=("model", "verdict"),
+    )
+    console.print()
+    for line in findings.answers:
+        console.print(Text(line))
+    console.print()
+    console.print(table)
+    console.print()
+
+
+def show_datasets(found: Sequence[DatasetInfo]) -> None:
+    """One line per data set."""
+    head = ["name", "content", "series", "rows", "frequency", "licence"]
+    rows = [[d.name, d.title, str(d.series), f"{d.rows:,}", d.frequency, d.licence] for d in found]
+    _console().print(_table(head, rows, left=("name", "content", "frequency", "licence")))
+
+
+@contextmanager
+def progress_bar(silent: bool) -> Iterator[Callable[[float, str], None] | None]:
+    """A bar with the time left on stderr, where that is a terminal; it leaves nothing behind."""
+    if silent or not sys.stderr.isatty():
+        yield None
+        return
+    from tsforecast.words import visible
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda share, name: bar.update(task, completed=share, description=visible(name, 24))
+
+
+def _console() -> Console:
+    """As wide as the terminal; where there is none, lines are not broken."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=400)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str]) -> Table:
+    """Plain aligned columns; no cell is read as markup."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in head:
+        table.add_column(Text(title), justify="left" if title in left else "right")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
