@@ -17,7 +17,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tsforecast"
 
-TENSOR_ROOMS = ("windows", "models.encoding", "models.linear", "models.recurrent", "models.training")
+TENSOR_ROOMS = (
+    "windows",
+    *(f"models.{room}" for room in ("answers", "encoding", "linear", "recurrent", "sampling", "training")),
+)
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
 JUDGES = ("backtest*", "folds", "results", "scores", "metrics", "compare")

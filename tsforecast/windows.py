@@ -94,6 +94,11 @@ class Split(NamedTuple):
     valid_low: Ints
     valid_high: Ints
 
+    @property
+    def n_train(self) -> int:
+        """Training windows of all series."""
+        return int(np.maximum(self.train_high - self.train_low, 0).sum())
+
 
 def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: int = 1) -> Split:
     """Keep the last `valid_steps` steps of each series for validation targets (0: none).
@@ -125,6 +130,4 @@ def contexts(views: list[View], input_size: int) -> Batch:
         known = np.where(inside[:, :, None], past.futr[rows], np.nan)
         futr.append(np.concatenate([known, future.futr], axis=1))
     whole = torch.from_numpy(np.concatenate(values)).unsqueeze(2)
-    return Batch(
-        whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(np.concatenate(futr))
-    )
+    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(np.concatenate(futr)))

@@ -58,23 +58,25 @@ class Encoding:
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
-        context = batch.context
+        context, known = batch.context, batch.futr
         length = context.shape[1]
+        missing = context.isnan()
         scale = self.transform.fit(context)
-        channels = [scale.apply(context), (~context.isnan()).double()]
+        channels = [scale.apply(context).float(), (~missing).float()]
         if batch.hist.shape[2]:
-            channels.append(Standard().fit(batch.hist).apply(batch.hist))
-        known = batch.futr
+            channels.append(Standard().fit(batch.hist).apply(batch.hist).float())
         if known.shape[2]:
-            known = (known - self.futr_mean) / self.futr_std
+            known = torch.nan_to_num((known - self.futr_mean) / self.futr_std, nan=0.0).float()
             channels.append(known[:, :length])
-        x = torch.nan_to_num(torch.cat(channels, dim=2), nan=0.0).float()
-        return Encoded(x, torch.nan_to_num(known[:, length:], nan=0.0).float(), self._base(batch, scale, known), scale)
+        x = torch.cat(channels, dim=2).nan_to_num_(nan=0.0)
+        return Encoded(x, known[:, length:].float(), self._base(batch, scale, bool(missing.any())), scale)
 
-    def _base(self, batch: Batch, scale: Map, known: Tensor) -> Tensor:
-        horizon = known.shape[1] - batch.context.shape[1]
+    def _base(self, batch: Batch, scale: Map, gaps: bool) -> Tensor:
+        context, horizon = batch.context, batch.futr.shape[1] - batch.context.shape[1]
         if self.season == 0:
-            return batch.context.new_zeros(len(batch.context), horizon, 1, dtype=torch.float32)
-        phases = last_of_phase(batch.context, self.season)
-        steps = torch.arange(horizon, device=phases.device) % self.season
+            return context.new_zeros(len(context), horizon, 1, dtype=torch.float32)
+        # without gaps the last of each phase is the last season as it stands
+        whole = not gaps and context.shape[1] >= self.season
+        phases = context[:, -self.season :] if whole else last_of_phase(context, self.season)
+        steps = torch.arange(horizon, device=context.device) % self.season
         return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0).float()

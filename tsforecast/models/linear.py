@@ -11,11 +11,13 @@ from torch import Tensor
 from tsforecast import progress
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
+from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.encoding import Encoded, Encoding
+from tsforecast.models.sampling import every_origin
 from tsforecast.models.settle import context_size, naive_season
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Batch, Windows, contexts, split_by_time
+from tsforecast.windows import Batch, Windows, split_by_time
 
 __all__ = ["Ridge"]
 
@@ -58,30 +60,34 @@ class Ridge:
     def fit(self, past: Panel, horizon: int, /) -> _FittedRidge:
         """Solve for the map on every window of `past` (thinned evenly above 50,000).
 
-        Raises DataError where no series has more than `horizon` steps.
+        Raises DataError where no series is long enough for a single window.
         """
         size = self.input_size or context_size(past, horizon)
         windows = Windows.of(past, size, horizon)
-        season = naive_season(past, horizon)
-        encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
+        transform = parse_transform(self.scaling, season_length=past.season_length)
+        encoding = Encoding.of(windows, transform, naive_season(past, horizon))
+        gaps = _any_missing(past) or int(past.lengths.min()) < size + horizon
+        least = min(size, 2 * horizon) if gaps else size
         valid_steps = max(int(self.val_share * float(np.median(past.lengths))), horizon)
-        split = split_by_time(past, horizon, valid_steps, least_context=min(size, 2 * horizon))
-        early = _origins(split.train_low, split.train_high, split.floors)
-        late = _origins(split.valid_low, split.valid_high, split.floors)
-        if len(early[0]) == 0:
+        split = split_by_time(past, horizon, valid_steps, least)
+        if split.n_train == 0:
             raise DataError(
-                f"ridge: no series is long enough to train on: a horizon of {horizon} needs more than {horizon + 1} "
-                f"steps, the longest ('{past.ids[int(np.argmax(past.lengths))]}') has {int(past.lengths.max())}"
+                f"ridge: no series is long enough to train on: a context of {least} steps and a horizon of {horizon} "
+                f"need {least + horizon} steps, the longest ('{past.ids[int(past.lengths.argmax())]}') has "
+                f"{past.lengths.max()}"
             )
-        first = _Sums.over(windows, encoding, *early)
-        rest = _Sums.over(windows, encoding, *late) if len(late[0]) else first
+        early = every_origin(split.train_low, split.train_high, split.floors, MOST_WINDOWS)
+        late = every_origin(split.valid_low, split.valid_high, split.floors, MOST_WINDOWS)
+        sight = _Sight(encoding, gaps)
+        first = _Sums.over(windows, sight, *early)
+        rest = _Sums.over(windows, sight, *late) if len(late[0]) else first
         maps = first.solve(self.penalties)
         best = int(np.argmin([rest.error(w) for w in maps]))
-        errors = _errors(windows, encoding, maps[best], *(late if len(late[0]) else early))
+        errors = _errors(windows, sight, maps[best], *(late if len(late[0]) else early))
         final = (first + rest).solve((self.penalties[best],))[0] if rest is not first else maps[best]
         levels = torch.tensor(self.quantiles, dtype=torch.float64)
-        spread = torch.nanquantile(errors, levels, dim=0).T.contiguous()  # [H, Q]
-        return _FittedRidge(self, horizon, size, past.hist_names, past.futr_names, encoding, final, spread)
+        spread = torch.nanquantile(errors, levels, dim=0).T.contiguous()
+        return _FittedRidge(self, horizon, size, Covariates.of(past), sight, final, spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,39 +95,49 @@ class _FittedRidge(FittedModel):
     recipe: Ridge
     horizon: int
     input_size: int
-    hist_names: tuple[str, ...]
-    futr_names: tuple[str, ...]
-    encoding: Encoding
+    covariates: Covariates
+    sight: _Sight
     weights: Tensor  # [features, H]
     spread: Tensor  # [H, Q], scaled units
 
     def _predict(self, views: list[View]) -> list[Forecast]:
-        found = []
-        for past, future in views:
-            if past.hist_names != self.hist_names or past.futr_names != self.futr_names:
-                raise DataError(
-                    f"ridge: trained with covariates {list(self.hist_names + self.futr_names)}, but asked to forecast "
-                    f"with {list(past.hist_names + past.futr_names)}"
-                )
-            batch = contexts([View(past, future)], self.input_size)
-            seen = self.encoding.encode(batch)
-            # one row at a time in float64: a series' numbers do not depend on how many others are asked for
-            features = _features(batch, seen)
-            out = (features.unsqueeze(2) * self.weights).sum(1).unsqueeze(2) + seen.base.double()
-            values = seen.units(torch.cat([out, out + self.spread], dim=2)).numpy()
-            found.append(
-                Forecast(past.ids, future.times, past.freq, values[:, :, 0], self.recipe.quantiles, values[:, :, 1:])
-            )
-        return found
+        for past, _ in views:
+            self.covariates.check(past, self.recipe.name)
+        return forecast_views(views, self._answer, input_size=self.input_size, levels=self.recipe.quantiles)
+
+    def _answer(self, batch: Batch) -> Answer:
+        seen, features = self.sight.look(batch)
+        out = (features @ self.weights).unsqueeze(2) + seen.base
+        values = seen.units(torch.cat([out, out + self.spread], dim=2))
+        return Answer(values[:, :, 0], values[:, :, 1:])
 
 
-def _features(batch: Batch, seen: Encoded) -> Tensor:
-    """`[B, features]`, float64: the scaled context with its mask where something is missing, past-only covariates,
-    covariates known ahead at the steps to forecast, and 1."""
-    context, mask = seen.x[:, :, 0], 1 - seen.x[:, :, 1]
-    hist = seen.x[:, :, 2 : 2 + batch.hist.shape[2]]
-    parts = [context, mask, hist.flatten(1), seen.known.flatten(1), torch.ones_like(context[:, :1])]
-    return torch.cat(parts, dim=1).double()
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """What the map sees of a window.
+
+    gaps   whether it is told what is missing; without gaps in the training windows there is nothing to learn from it
+    """
+
+    encoding: Encoding
+    gaps: bool
+
+    def look(self, batch: Batch) -> tuple[Encoded, Tensor]:
+        """Features `[B, F]`, float64: the scaled context, its gaps, past-only covariates, covariates known ahead at the
+        steps to forecast, and 1."""
+        seen = self.encoding.encode(batch)
+        own = self.encoding.own_channels
+        hist = seen.x[:, :, own : own + batch.hist.shape[2]]
+        parts = [seen.x[:, :, 0], hist.flatten(1), seen.known.flatten(1), torch.ones_like(seen.x[:, :1, 0])]
+        if self.gaps:
+            parts.append(1 - seen.x[:, :, 1])
+        return seen, torch.cat(parts, dim=1).double()
+
+
+def _any_missing(past: Panel) -> bool:
+    """Whether a value inside a series was not observed."""
+    missing = np.append(0, np.cumsum(np.isnan(past.values)))
+    return bool((missing[past.ends] > missing[past.starts]).any())
 
 
 def _residual(batch: Batch, seen: Encoded) -> tuple[Tensor, Tensor]:
@@ -141,13 +157,13 @@ class _Sums:
     yy: Tensor
 
     @classmethod
-    def over(cls, windows: Windows, encoding: Encoding, origins: Tensor, floors: Tensor) -> _Sums:
+    def over(cls, windows: Windows, sight: _Sight, origins: Tensor, floors: Tensor) -> _Sums:
         xx = xy = yy = torch.zeros((), dtype=torch.float64)
-        for number, (o, f) in enumerate(zip(origins.split(CHUNK), floors.split(CHUNK), strict=True)):
+        for number, (o, f) in enumerate(zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True)):
             batch = windows.gather(o, f)
-            seen = encoding.encode(batch)
+            seen, features = sight.look(batch)
             rest, weight = _residual(batch, seen)
-            x, y = _features(batch, seen) * weight, rest * weight
+            x, y = features * weight, rest * weight
             xx, xy, yy = xx + x.T @ x, xy + x.T @ y, yy + (y * y).sum(0)
             progress.report(number * CHUNK / len(origins))
         return cls(xx, xy, yy)
@@ -166,23 +182,11 @@ class _Sums:
         return float((self.yy - 2 * (weights * self.xy).sum(0) + (weights * (self.xx @ weights)).sum(0)).sum())
 
 
-def _errors(windows: Windows, encoding: Encoding, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
+def _errors(windows: Windows, sight: _Sight, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
     """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed."""
     found = []
-    for o, f in zip(origins.split(CHUNK), floors.split(CHUNK), strict=True):
+    for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
         batch = windows.gather(o, f)
-        seen = encoding.encode(batch)
-        target = (seen.target(batch.target) - seen.base).squeeze(2).double()
-        found.append(target - _features(batch, seen) @ weights)
+        seen, features = sight.look(batch)
+        found.append((seen.target(batch.target) - seen.base).squeeze(2).double() - features @ weights)
     return torch.cat(found)
-
-
-def _origins(low: np.ndarray, high: np.ndarray, floors: np.ndarray) -> tuple[Tensor, Tensor]:  # type: ignore[type-arg]
-    """Every origin of the half-open ranges, and where its series begins; thinned evenly to MOST_WINDOWS."""
-    room = np.maximum(high - low, 0)
-    total = int(room.sum())
-    number = np.arange(total) if total <= MOST_WINDOWS else np.linspace(0, total - 1, MOST_WINDOWS).astype(np.int64)
-    last = np.cumsum(room)
-    series = np.searchsorted(last, number, side="right")
-    origins = low[series] + number - (last - room)[series] if total else np.empty(0, dtype=np.int64)
-    return torch.from_numpy(origins), torch.from_numpy(np.asarray(floors[series] if total else origins, dtype=np.int64))

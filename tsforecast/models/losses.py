@@ -22,8 +22,10 @@ def relative_error(forecast: Tensor, target: Tensor) -> Tensor:
 
     Without the constant denominator a forecast could lower its loss by growing. NaN where the target is; 0 / 0 is 0.
     """
-    size = (target.abs() + forecast.abs()).detach()
-    return 2 * (target - forecast).abs() / size.clamp_min(torch.finfo(size.dtype).tiny)
+    seen = ~target.isnan()
+    there = torch.where(seen, target, forecast.detach())  # NaN times a gradient of 0 would be NaN
+    size = (there.abs() + forecast.abs()).detach().clamp_min(torch.finfo(target.dtype).tiny)
+    return torch.where(seen, 2 * (there - forecast).abs() / size, torch.nan)
 
 
 def masked_mean(loss: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 __all__ = ["CELLS", "Cell", "SegmentRNN"]
 
 Cell = Literal["rnn", "lstm", "gru"]
-CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS: dict[Cell, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class SegmentRNN(nn.Module):
@@ -73,7 +73,7 @@ class SegmentRNN(nn.Module):
 
 
 class KnownAhead(nn.Module):
-    """What covariates known ahead add to each step, given the state: state `[B, D]`, known `[B, H, K]` -> `[B, H, Q]`."""
+    """What covariates known ahead add to each step, given the state `[B, D]`: known `[B, H, K]` -> `[B, H, Q]`."""
 
     def __init__(self, state_size: int, known: int, outputs: int, width: int = 64) -> None:
         super().__init__()

@@ -6,24 +6,22 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
+from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.nets import Cell, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
-from tsforecast.models.training import Training, pick_device, train
+from tsforecast.models.training import Curve, Training, pick_device, train
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Batch, Windows, contexts, split_by_time
+from tsforecast.windows import Batch, Split, Windows, split_by_time
 
 __all__ = ["GRU", "LSTM", "RNN"]
-
-PREDICT_BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +73,7 @@ class _Recurrent:
     def fit(self, past: Panel, horizon: int, /) -> _FittedRecurrent:
         """Train on every window of `past`, validating on the last part of its time.
 
-        Raises DataError where no series has more than `horizon` steps.
+        Raises DataError where no series has more than `horizon` steps, ConfigError where the device is not there.
         """
         device = pick_device(self.training.device)
         size, patch = self._sizes(past, horizon)
@@ -84,7 +82,7 @@ class _Recurrent:
         if not (split.train_high > split.train_low).any():
             raise DataError(
                 f"{self.name}: no series is long enough to train on: a horizon of {horizon} needs at least "
-                f"{horizon + 1} steps, the longest ('{past.ids[int(np.argmax(past.lengths))]}') has {past.lengths.max()}"
+                f"{horizon + 1} steps, the longest ('{past.ids[int(past.lengths.argmax())]}') has {past.lengths.max()}"
             )
         windows = Windows.of(past, size, horizon, device)
         if self.residual == "auto":
@@ -94,15 +92,15 @@ class _Recurrent:
         encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
         nets, curves = [], []
         for number in range(self.n_seeds):
-            net, curve = self._train_one(windows, split, encoding, horizon, patch, self.seed + number)
+            net, curve = self._train_one(windows, split, encoding, patch, self.seed + number)
             nets.append(net)
             curves += [(self.seed + number, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
-        return _FittedRecurrent(self, horizon, size, past.hist_names, past.futr_names, encoding, tuple(nets), table)
+        return _FittedRecurrent(self, horizon, size, Covariates.of(past), encoding, tuple(nets), table)
 
     def _train_one(
-        self, windows: Windows, split: object, encoding: Encoding, horizon: int, patch: int, seed: int
-    ) -> tuple[nn.Module, list[tuple[int, float, float]]]:
+        self, windows: Windows, split: Split, encoding: Encoding, patch: int, seed: int
+    ) -> tuple[nn.Module, Curve]:
         device = windows.values.device
         hist, futr = windows.hist.shape[1], windows.futr.shape[1]
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -110,7 +108,7 @@ class _Recurrent:
             net = SegmentRNN(
                 cell=self.cell,
                 input_size=windows.input_size,
-                horizon=horizon,
+                horizon=windows.horizon,
                 channels=encoding.own_channels + hist + futr,
                 known=futr,
                 outputs=len(self.quantiles),
@@ -120,11 +118,11 @@ class _Recurrent:
                 dropout=self.dropout,
                 attention=self.attention,
             ).to(device)
-            curve = train(net, windows, split, encoding, self.quantiles, self.training, seed)  # type: ignore[arg-type]
+            curve = train(net, windows, split, encoding, self.quantiles, self.training, seed)
         return net, curve
 
     def _sizes(self, past: Panel, horizon: int) -> tuple[int, int]:
-        """Context and segment length: a whole number of segments, not much longer than half of a typical series."""
+        """Context and segment length; the context is rounded up to a whole number of segments."""
         size = self.input_size or context_size(past, horizon)
         patch = self.patch_size or segment_size(size, past.season_length)
         if self.input_size is not None and self.patch_size is not None and size % patch:
@@ -163,44 +161,21 @@ class _FittedRecurrent(FittedModel):
     recipe: _Recurrent
     horizon: int
     input_size: int
-    hist_names: tuple[str, ...]
-    futr_names: tuple[str, ...]
+    covariates: Covariates
     encoding: Encoding
     nets: tuple[nn.Module, ...]
     curves: pd.DataFrame
 
     def _predict(self, views: list[View]) -> list[Forecast]:
-        """All series of all views as one stream of equal batches: the last one is padded, so that no forecast depends
-        on how many others are asked for."""
         for past, _ in views:
-            if past.hist_names != self.hist_names or past.futr_names != self.futr_names:
-                raise DataError(
-                    f"{self.recipe.name}: trained with covariates {list(self.hist_names + self.futr_names)}, but asked "
-                    f"to forecast with {list(past.hist_names + past.futr_names)}"
-                )
-        batch = contexts(views, self.input_size)
+            self.covariates.check(past, self.recipe.name)
         device = next(self.nets[0].parameters()).device
-        pieces = []
-        with torch.inference_mode():
-            for start in range(0, len(batch.context), PREDICT_BATCH):
-                rows = [part[start : start + PREDICT_BATCH] for part in batch]
-                real = len(rows[0])
-                padded = [torch.cat([r, r[:1].expand(PREDICT_BATCH - real, *r.shape[1:])]).to(device) for r in rows]
-                pieces.append(self._quantiles(Batch(*padded))[:real].cpu())
-        values = torch.cat(pieces).numpy() if pieces else np.empty((0, self.horizon, len(self.recipe.quantiles)))
-        return self._forecasts(views, values)
+        size, levels = self.input_size, self.recipe.quantiles
+        return forecast_views(views, self._answer, input_size=size, levels=levels, device=device)
 
-    def _quantiles(self, batch: Batch) -> Tensor:
+    def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)
         answers = [seen.units(net(seen.x, seen.known) + seen.base) for net in self.nets]
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
-        return torch.stack(answers).mean(0).sort(dim=2).values
-
-    def _forecasts(self, views: list[View], values: npt.NDArray[np.float64]) -> list[Forecast]:
-        median = self.recipe.quantiles.index(0.5)
-        found, start = [], 0
-        for past, future in views:
-            part = values[start : start + len(past)]
-            start += len(past)
-            found.append(Forecast(past.ids, future.times, past.freq, part[:, :, median], self.recipe.quantiles, part))
-        return found
+        quantiles = torch.stack(answers).mean(0).sort(dim=2).values
+        return Answer(quantiles[:, :, self.recipe.quantiles.index(0.5)], quantiles)

@@ -23,7 +23,7 @@ def context_size(past: Panel, horizon: int) -> int:
 
 
 def segment_size(input_size: int, season_length: int) -> int:
-    """Steps that become one token: 1 for short contexts, else the largest part of a season that leaves 4 to 32 tokens."""
+    """Steps that become one token: 1 for short contexts, else the largest part of a season that leaves 4 to 32."""
     if input_size <= MOST_TOKENS:
         return 1
     parts = [d for d in range(2, season_length + 1) if season_length % d == 0] or [2, 4, 8, 16, 32]

@@ -17,6 +17,7 @@ from tsforecast import progress
 from tsforecast.errors import ConfigError
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import masked_mean, pinball, relative_error
+from tsforecast.models.sampling import Draws, Places, validation_windows
 from tsforecast.windows import Split, Windows
 
 __all__ = ["Curve", "Training", "pick_device", "train"]
@@ -26,7 +27,6 @@ Curve = list[tuple[int, float, float]]
 
 VALIDATIONS = 20  # per training
 OUTSIZED = 5.0  # standard deviations of the context
-VALIDATION_WINDOWS = 2048  # at most, evenly spaced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,60 +96,10 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-class Draws:
-    """Random training windows: each step a batch of (origins, floors), drawn evenly over series, then over time."""
-
-    def __init__(self, split: Split, batch_size: int, steps: int, seed: int, device: torch.device) -> None:
-        low, high, floors = (torch.tensor(a, device=device) for a in (split.train_low, split.train_high, split.floors))
-        keep = high > low
-        self.low, self.room, self.floors = low[keep], (high - low)[keep], floors[keep]
-        self.batch_size, self.steps, self.seed = batch_size, steps, seed
-
-    @property
-    def windows(self) -> int:
-        return int(self.room.sum())
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        random = torch.Generator(self.low.device).manual_seed(self.seed)
-        for _ in range(self.steps):
-            series = torch.randint(len(self.low), (self.batch_size,), generator=random, device=self.low.device)
-            share = torch.rand(self.batch_size, generator=random, device=self.low.device, dtype=torch.float64)
-            yield self.low[series] + (share * self.room[series]).long(), self.floors[series]
-
-
-class Fixed:
-    """The same batches every time. (A plain list would be taken for several data loaders.)"""
-
-    def __init__(self, batches: list[tuple[Tensor, Tensor]]) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return iter(self.batches)
-
-
-def validation_windows(split: Split, batch_size: int, device: torch.device) -> Fixed:
-    """The validation windows, thinned evenly to at most VALIDATION_WINDOWS."""
-    room = torch.from_numpy(split.valid_high - split.valid_low)
-    last = room.cumsum(0)
-    total = int(last[-1]) if len(last) else 0
-    if total == 0:
-        return Fixed([])
-    number = torch.linspace(0, total - 1, min(total, VALIDATION_WINDOWS), dtype=torch.float64).long()
-    series = torch.searchsorted(last, number, right=True)
-    origins = torch.tensor(split.valid_low)[series] + number - (last - room)[series]
-    floors = torch.tensor(split.floors)[series]
-    pairs = zip(origins.split(batch_size), floors.split(batch_size), strict=True)
-    return Fixed([(o.to(device), f.to(device)) for o, f in pairs])
-
-
 class ForecastModule(pl.LightningModule):
     """Any network that answers `[B, H, Q]`, trained on windows gathered by index."""
+
+    levels: Tensor
 
     def __init__(
         self, net: nn.Module, windows: Windows, encoding: Encoding, levels: Tensor, training: Training, steps: int
@@ -177,13 +127,13 @@ class ForecastModule(pl.LightningModule):
             loss = loss + weight * masked_mean(torch.where(positive, relative, torch.nan)).float()
         return loss
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: Places, batch_idx: int) -> Tensor:
         loss = self.loss(*batch)
         if self.training_settings.l1:
             loss = loss + self.training_settings.l1 * sum(p.abs().sum() for p in self.net.parameters())
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def validation_step(self, batch: Places, batch_idx: int) -> Tensor:
         return self.loss(*batch)
 
     def configure_optimizers(self) -> Any:
@@ -254,17 +204,17 @@ def train(
     Raises FloatingPointError when the loss stops being finite.
     """
     device = windows.values.device
-    draws = Draws(split, training.batch_size, 0, seed, device)
-    draws.steps = training.steps(draws.windows)
+    steps = training.steps(split.n_train)
+    draws = Draws(split, training.batch_size, steps, seed, device)
     valid = validation_windows(split, 4 * training.batch_size, device)
-    module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, draws.steps)
-    keep = KeepBest(training.patience, draws.steps)
+    module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, steps)
+    keep = KeepBest(training.patience, steps)
     with _silence():
         trainer = pl.Trainer(
-            max_steps=draws.steps,
+            max_steps=steps,
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=[device.index or 0] if device.type == "cuda" else 1,
-            val_check_interval=max(draws.steps // VALIDATIONS, 1) if len(valid) else None,
+            val_check_interval=max(steps // VALIDATIONS, 1) if len(valid) else None,
             check_val_every_n_epoch=None,
             gradient_clip_val=training.clip,
             callbacks=[keep],

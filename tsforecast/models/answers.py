@@ -1,0 +1,101 @@
+"""From many origins to batches of one size, and back: how models that read windows answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tsforecast.errors import DataError
+from tsforecast.forecast import Failure, Forecast
+from tsforecast.panel import Panel, View
+from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
+from tsforecast.windows import Batch, contexts
+
+__all__ = ["Answer", "Covariates", "forecast_views"]
+
+ROWS = 256  # in every batch
+LEAST_OBSERVED = 2  # one value has a level but no size to measure changes by
+
+
+class Covariates(NamedTuple):
+    """The covariates that a model was trained with: a forecast needs the same."""
+
+    hist: tuple[str, ...]
+    futr: tuple[str, ...]
+
+    @classmethod
+    def of(cls, panel: Panel) -> Covariates:
+        """Those of a panel."""
+        return cls(panel.hist_names, panel.futr_names)
+
+    def check(self, past: Panel, model: str) -> None:
+        """Raise DataError where a past has others."""
+        if self != (others := Covariates.of(past)):
+            raise DataError(
+                f"{model}: trained with covariates {list(self.hist + self.futr)}, but asked to forecast with "
+                f"{list(others.hist + others.futr)}"
+            )
+
+
+class Answer(NamedTuple):
+    """What a model says of a batch of windows, in the units of the target."""
+
+    point: Tensor  # [B, H]
+    quantiles: Tensor  # [B, H, Q]
+
+
+def forecast_views(
+    views: list[View],
+    model: Callable[[Batch], Answer],
+    *,
+    input_size: int,
+    levels: tuple[float, ...],
+    device: torch.device | str = "cpu",
+) -> list[Forecast]:
+    """One forecast per view: all series of all views go through the model as one stream of equal batches.
+
+    The last batch is padded, so that no forecast depends on how many others are asked for. A context that never moved
+    has no size to measure a change by: its forecast is its value. One with fewer than two observed values is a Failure.
+    """
+    if not views:
+        return []
+    batch = contexts(views, input_size)
+    pieces = []
+    with torch.inference_mode():
+        for part, real in _equal(batch):
+            point, quantiles = model(Batch(*(rows.to(device) for rows in part)))
+            pieces.append(torch.cat([point.unsqueeze(2), quantiles], dim=2)[:real].cpu())
+    values = torch.cat(pieces) if pieces else batch.context.new_empty(0, views[0].future.horizon, 1 + len(levels))
+    low, high = extremes(batch.context)
+    observed = (~batch.context.isnan()).sum(1, keepdim=True)
+    values = torch.where(high - low <= ROUNDING * largest(batch.context), last_of_phase(batch.context, 1), values)
+    values = torch.where(observed >= LEAST_OBSERVED, values, torch.nan)
+    found, start = [], 0
+    for view in views:
+        stop = start + len(view.past)
+        found.append(_forecast(view, levels, values[start:stop].numpy(), observed[start:stop].flatten().tolist()))
+        start = stop
+    return found
+
+
+def _equal(batch: Batch) -> Iterator[tuple[Batch, int]]:
+    """The rows in batches of ROWS, and how many of each are real: a short one is filled up with its first row."""
+    for start in range(0, len(batch.context), ROWS):
+        part = [rows[start : start + ROWS] for rows in batch]
+        real = len(part[0])
+        yield Batch(*(torch.cat([rows, rows[:1].expand(ROWS - real, *rows.shape[1:])]) for rows in part)), real
+
+
+def _forecast(view: View, levels: tuple[float, ...], values: npt.NDArray[np.float64], observed: list[int]) -> Forecast:
+    past, future = view
+    failures = tuple(
+        Failure(past.ids[i], f"too few observed values: {n} in the context, needs {LEAST_OBSERVED}")
+        for i, n in enumerate(observed)
+        if n < LEAST_OBSERVED
+    )
+    return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, values[:, :, 1:], failures)

@@ -1,0 +1,80 @@
+"""Which windows a network sees: random ones to train on, always the same ones to validate on.
+
+A window is told by two flat positions: its origin (the first target step) and its floor (where its series begins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tsforecast.windows import Split
+
+__all__ = ["Draws", "Places", "Repeated", "every_origin", "validation_windows"]
+
+Ints = npt.NDArray[np.int64]
+Places = tuple[Tensor, Tensor]
+"""Origins `[B]` and floors `[B]`."""
+
+VALIDATION_WINDOWS = 2048  # at most, evenly spaced
+
+
+class Draws:
+    """Random training windows: `steps` batches, each drawn evenly over the series, then over their time.
+
+    Iterating again gives the same batches again.
+    """
+
+    def __init__(self, split: Split, batch_size: int, steps: int, seed: int, device: torch.device) -> None:
+        low, high, floors = (torch.tensor(a, device=device) for a in (split.train_low, split.train_high, split.floors))
+        keep = high > low
+        self.low, self.room, self.floors = low[keep], (high - low)[keep], floors[keep]
+        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Places]:
+        device = self.low.device
+        random = torch.Generator(device).manual_seed(self.seed)
+        for _ in range(self.steps):
+            series = torch.randint(len(self.low), (self.batch_size,), generator=random, device=device)
+            share = torch.rand(self.batch_size, generator=random, device=device, dtype=torch.float64)
+            yield self.low[series] + (share * self.room[series]).long(), self.floors[series]
+
+
+class Repeated:
+    """The same batches every time. (Lightning takes a plain list for several data loaders.)"""
+
+    def __init__(self, batches: list[Places]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Places]:
+        return iter(self.batches)
+
+
+def validation_windows(split: Split, batch_size: int, device: torch.device) -> Repeated:
+    """The validation windows in batches, thinned evenly to at most VALIDATION_WINDOWS."""
+    origins, floors = every_origin(split.valid_low, split.valid_high, split.floors, VALIDATION_WINDOWS)
+    if len(origins) == 0:
+        return Repeated([])
+    pairs = zip(torch.split(origins, batch_size), torch.split(floors, batch_size), strict=True)
+    return Repeated([(o.to(device), f.to(device)) for o, f in pairs])
+
+
+def every_origin(low: Ints, high: Ints, floors: Ints, most: int) -> Places:
+    """Every origin of the half-open ranges `low:high` `[N]` of series that begin at `floors` `[N]`, thinned evenly to
+    at most `most`."""
+    room = np.maximum(high - low, 0)
+    last = np.cumsum(room)
+    total = int(room.sum())
+    number = np.arange(total) if total <= most else np.linspace(0, total - 1, most).astype(np.int64)
+    series = np.searchsorted(last, number, side="right")
+    return torch.from_numpy(low[series] + number - (last - room)[series]), torch.from_numpy(floors[series])
