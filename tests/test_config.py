@@ -1,0 +1,316 @@
+"""Settings: YAML without its traps, what is wrong refused in words, and a resolved config that says the same again."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tsforecast.config import DEFAULT_MODELS, RunConfig, build_models, model_settings, resolved, run_config, set_value
+from tsforecast.errors import ConfigError
+from tsforecast.folds import Plan
+from tsforecast.models import MODELS
+from tsforecast.models.naive import Naive, SeasonalNaive
+from tsforecast.yaml_files import dump_yaml, load_yaml, parse_scalar
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    """What a config file of this content is read as."""
+
+    def read(content: str | bytes) -> dict[str, Any]:
+        path = tmp_path / "c.yaml"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return load_yaml(path)
+
+    return read
+
+
+# ---- YAML
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("24", 24),
+        ("-3", -3),
+        ("1e3", 1000.0),
+        ("1e-05", 1e-05),
+        (".5", 0.5),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("on", "on"),
+        ("no", "no"),
+        ("Yes", "Yes"),
+        ("012", "012"),
+        ("0x1F", "0x1F"),
+        ("1_000", "1_000"),
+        ("12:30:45", "12:30:45"),
+        ("2024-01-01", "2024-01-01"),
+        (".inf", ".inf"),
+        (".nan", ".nan"),
+        ("NA", "NA"),
+        ("=1+1", "=1+1"),
+        ("'24'", "24"),
+        ("[hour, 3]", ["hour", 3]),
+        ("{max_steps: 10}", {"max_steps": 10}),
+    ],
+)
+def test_a_value_is_read_as_it_looks_in_a_file_and_on_the_command_line(read, written: str, meant: Any) -> None:
+    for value in (read(f"key: {written}")["key"], parse_scalar(written)):
+        assert value == meant and type(value) is type(meant)
+
+
+def test_the_usual_yaml_loader_reads_five_of_these_as_something_else() -> None:
+    """The control: this is why there is a loader of our own."""
+    written = ("on", "012", "12:30:45", "0x1F", "1_000")
+    assert [yaml.safe_load(text) for text in written] == [True, 10, 45045, 31, 1000]
+
+
+@pytest.mark.parametrize("text", ["%d/%m/%Y", "a: b", "close #1", "*", "&x", "@id", "!tag", "- a", "a, b", "|", "> x"])
+def test_on_the_command_line_text_is_text_whatever_yaml_makes_of_it(text: str) -> None:
+    assert parse_scalar(text) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("horizon: 1\nhorizon: 2", "line 2: the key 'horizon' is given twice"),
+        ("models:\n  lstm: {hidden_size: 8, hidden_size: 9}", "line 2: the key 'hidden_size' is given twice"),
+        ("a: &x 1\nb: *x", "line 1: anchors and aliases are not used here"),
+        ("a: !!python/object/apply:os.system ['echo hi']", "line 1: tags such as !!python"),
+        ("a: !!python/name:os.system ''", "tags such as"),
+        ("a: !!timestamp x", "tags such as"),
+        ("a: !!bool x", "tags such as"),
+        ("!!map [a]", "tags such as"),
+        ("? [a, b]\n: 1", "a key is a name"),
+        ("<<: {horizon: 3}\nhorizon: 4\n<<: {gap: 1}", "the key '<<' is given twice"),
+        ("- horizon\n- 3", "expected keys and values such as 'horizon: 24'"),
+        ("horizon", "expected keys and values"),
+        ("", "expected keys and values"),
+        ("a: 1\n---\nb: 2", "line 2"),
+        ("a: [1, 2", "line 1"),
+        ("a:\n\t- b", "line 2"),
+        (b"\xff\xfe\x00a", "cannot be read as UTF-8 text"),
+        (b"a: \x00\x01", "unacceptable character"),
+        (b"PAR1\x15\x00\x15\x80\x0f", "cannot be read as UTF-8 text"),
+        ("a: " + "[" * 3000, "nested far too deeply"),
+        ("a: " + "x" * (1 << 20), "larger than 1 MiB"),
+    ],
+)
+def test_a_hostile_or_mistyped_file_is_refused_with_its_name_and_place(read, content: str | bytes, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(content)
+    assert words in str(caught.value) and "c.yaml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: there is no such config file"):
+        load_yaml(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_yaml(tmp_path)
+
+
+def test_no_tag_runs_code(read, tmp_path: Path) -> None:
+    """The control shows that the same text does run under a loader that trusts it."""
+    trace = tmp_path / "ran"
+    text = f"a: !!python/object/apply:os.mkdir [{str(trace)!r}]"
+    with pytest.raises(ConfigError):
+        read(text)
+    assert not trace.exists()
+    yaml.load(text, Loader=yaml.UnsafeLoader)  # noqa: S506
+    assert trace.exists()
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+TREES = st.dictionaries(
+    st.text(),
+    st.recursive(
+        PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8
+    ),
+    max_size=6,
+)
+
+
+@given(TREES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+def test_what_is_dumped_is_read_back_the_same(read, data: dict[str, Any]) -> None:
+    assert read(dump_yaml(data)) == data
+
+
+@given(st.binary(max_size=80) | st.text(alphabet="ab:-?[]{}&*!|>'\"%@`#,\n\t <=~01.", max_size=40).map(str.encode))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_no_bytes_raise_anything_but_a_config_error(read, content: bytes) -> None:
+    try:
+        found = read(content)
+    except ConfigError:
+        return
+    assert isinstance(found, dict)
+
+
+@given(st.text(max_size=40))
+def test_no_text_after_set_raises_anything_but_a_config_error(text: str) -> None:
+    if text.strip()[:1] not in ("[", "{", '"', "'"):
+        parse_scalar(text)  # plain text cannot be wrong
+        return
+    with suppress(ConfigError):
+        parse_scalar(text)
+
+
+# ---- keys and values
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "words"),
+    [
+        ({"horzon": 24}, "unknown key 'horzon'; did you mean 'horizon'?"),
+        ({"model": "naive"}, "unknown key 'model'; did you mean 'models'?"),
+        ({1: 2}, "unknown key '1'"),
+        ({"horizon": "soon"}, "horizon='soon': input should be a valid integer"),
+        ({"horizon": 2.5}, "horizon=2.5: input should be a valid integer"),
+        ({"horizon": True}, "horizon=True: expected a finite number"),
+        ({"missing": "interpolate"}, "missing='interpolate': input should be 'error', 'nan', 'ffill' or 'drop'"),
+        ({"quantiles": ["nan", 0.5]}, "quantiles.0='nan': input should be a finite number"),
+        ({"calendar": "hour"}, "calendar='hour': input should be a valid list"),
+        ({"horizon": "a", "gap": "b"}, "(and gap)"),
+        ({"data": None}, "data=None"),
+        ({"models": 5}, "models: 5 is no list of models"),
+        ({"models": [{"lstm": {}}]}, "without a dash"),
+        ({"models": {"lstm": 5}}, "models.lstm=5: expected settings"),
+        ({"models": "lstmm"}, "unknown model 'lstmm'; did you mean 'lstm'?"),
+        ({"models": "arimax"}, "unknown model 'arimax'; did you mean 'arima'?"),
+        ({"models": "prophet"}, "unknown model 'prophet'; known: naive,"),
+        ({"models": ["naive", "Naive"]}, "'naive' is named twice"),
+        ({"models": "naive,naive"}, "'naive' is named twice"),
+        ({"models": {"naive": None, "NAIVE": None}}, "'naive' is named twice"),
+    ],
+)
+def test_a_wrong_key_or_value_is_refused_with_the_nearest_valid_one(given_settings: Any, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_config({"data": "oil", **given_settings}, "c.yaml")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "words"),
+    [
+        ("lstm", {"hiden_size": 8}, "unknown setting 'lstm.hiden_size'; did you mean 'hidden_size'?"),
+        ("lstm", {"training": {"max_step": 8}}, "unknown setting 'lstm.training.max_step'; did you mean 'max_steps'?"),
+        ("lstm", {"training": 5}, "lstm.training=5: expected keys such as max_steps: 1000"),
+        ("lstm", {"hidden_size": "wide"}, "lstm: hidden_size='wide': input should be a valid integer"),
+        ("lstm", {"hidden_size": True}, "lstm: hidden_size=True: expected a finite number"),
+        ("lstm", {"hidden_size": 0}, "lstm.hidden_size=0: must be between 1 and"),
+        ("lstm", {"residual": "lst"}, "lstm: residual='lst': input should be 'auto'"),
+        ("lstm", {"training": {"learning_rate": "inf"}}, "learning_rate='inf': expected a finite number"),
+        ("lstm", {"training": {"device": "gpu9"}}, None),  # only the machine can tell, when it is asked for
+        ("mine", {"model": "lstmm"}, "unknown model 'lstmm'; did you mean 'lstm'?"),
+        ("seasonal_naive", {"season_length": 0}, "seasonal_naive.season_length=0: must be at least 1"),
+        ("naive", {"quantiles": [0.1, 0.9]}, "0.5 must be among them"),
+    ],
+)
+def test_a_models_settings_are_the_fields_of_its_recipe(name: str, own: dict[str, Any], words: str | None) -> None:
+    if words is None:
+        assert build_models({name: own})[name].training.device == own["training"]["device"]  # type: ignore[attr-defined]
+        return
+    with pytest.raises(ConfigError) as caught:
+        build_models({name: own})
+    assert words in str(caught.value)
+
+
+def test_models_are_named_in_any_of_four_ways() -> None:
+    wanted = {"lstm": {}, "seasonal_naive": {}}
+    assert model_settings("lstm, SeasonalNaive") == wanted
+    assert model_settings(["LSTM", "seasonal-naive"]) == wanted
+    assert model_settings({"lstm": None, "seasonal_naive": {}}) == wanted
+    assert model_settings({"a": "naive", "b": {"model": "naive"}}) == {"a": {"model": "naive"}, "b": {"model": "naive"}}
+    assert tuple(model_settings(None)) == DEFAULT_MODELS and set(DEFAULT_MODELS) <= set(MODELS)
+
+
+def test_every_model_can_be_built_by_its_name_alone() -> None:
+    recipes = build_models({name: {} for name in MODELS if name != "arima"}, seed=3)
+    assert {name: recipe.name for name, recipe in recipes.items()} == {name: name for name in recipes}
+    assert recipes["lstm"].seed == 3  # type: ignore[attr-defined]
+
+
+# ---- defaults < config < flags < --set
+
+
+def test_set_changes_one_setting_and_leaves_its_neighbours() -> None:
+    start = {"models": {"lstm": {"hidden_size": 8, "training": {"max_steps": 10}}, "naive": None}}
+    after = set_value(start, "lstm.training.batch_size", 32)
+    assert after["models"]["lstm"] == {"hidden_size": 8, "training": {"max_steps": 10, "batch_size": 32}}
+    assert after["models"]["naive"] == {} and start["models"]["lstm"]["training"] == {"max_steps": 10}
+    assert set_value({}, "LSTM.hidden_size", 4)["models"]["lstm"] == {"hidden_size": 4}
+    assert list(set_value({}, "lstm.hidden_size", 4)["models"]) == list(DEFAULT_MODELS)
+    assert set_value({"models": {"big": {"model": "lstm"}}}, "big.dropout", 0)["models"]["big"]["dropout"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("horzon", "unknown key 'horzon'; did you mean 'horizon'?"),
+        ("lstm", "for a setting of that model write lstm.NAME=VALUE"),
+        ("", "unknown key ''"),
+        (".", "unknown key '.'"),
+        (".x", "unknown model ''"),
+        ("gru.hidden_size", "the run has no model 'gru'"),
+        ("training.max_steps", "unknown model 'training'"),
+        ("lstm.hidden_size.x", "'hidden_size' has no settings of its own; its value is 8"),
+    ],
+)
+def test_a_wrong_key_after_set_is_refused(key: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        set_value({"models": {"lstm": {"hidden_size": 8}}}, key, 1)
+    assert words in str(caught.value)
+
+
+def test_numbers_are_taken_for_names_where_a_name_is_meant() -> None:
+    config = run_config({"data": "oil", "target": 2020, "na_values": [-999], "freq": 1, "refit": 3, "seed": "7"})
+    assert (config.target, config.na_values, config.freq, config.refit, config.seed) == ("2020", ["-999"], 1, 3, 7)
+    assert run_config({"data": "oil", "refit": True}).refit is True
+
+
+def test_the_resolved_config_gives_the_same_recipes_and_plan_and_still_yields_to_a_flag(read) -> None:
+    given_settings = {
+        "data": ["oil"],
+        "models": {"lstm": {"training": {"max_steps": 5}}, "big": {"model": "lstm", "seed": 9}, "seasonal_naive": None},
+        "seed": 4,
+        "quantiles": [0.1, 0.5, 0.9],
+    }
+    config = run_config(given_settings)
+    plan = Plan(horizon=5, n_windows=3, step_size=5)
+    written = read(dump_yaml(resolved(config, config.recipes, plan)))
+    again = run_config(written)
+    assert again.recipes == config.recipes and again.plan == plan
+    assert read(dump_yaml(resolved(again, again.recipes, plan))) == written
+    flagged = run_config(written | {"seed": 5, "device": "cpu"}).recipes
+    assert [flagged[name].seed for name in ("lstm", "big")] == [5, 9]  # type: ignore[attr-defined]
+    assert flagged["lstm"].training.device == "cpu"  # type: ignore[attr-defined]
+
+
+def test_the_resolved_config_finds_its_file_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "d.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    recipes = {"naive": Naive(), "s": SeasonalNaive(season_length=7)}
+    found = resolved(run_config({"data": "d.csv"}), recipes, Plan())  # type: ignore[arg-type]
+    assert found["data"] == str(tmp_path / "d.csv")
+    assert found["models"] == {"naive": {}, "s": {"model": "seasonal_naive", "season_length": 7}}
+    assert resolved(run_config({"data": "oil"}), recipes, Plan())["data"] == "oil"  # type: ignore[arg-type]
+
+
+def test_every_example_config_is_valid() -> None:
+    configs = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+    assert {path.stem for path in configs} >= {"m4_hourly", "prices", "sensors"}
+    for path in configs:
+        config = run_config(load_yaml(path), str(path))
+        assert isinstance(config, RunConfig) and "lstm" in config.recipes
