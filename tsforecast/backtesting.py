@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -39,8 +40,8 @@ def run_backtest(
     facts        remarks to keep with the result (versions, file names)
     on_progress  told how far the work is
 
-    A model that raises something unexpected, or answers with non-finite numbers, is recorded as failed for those
-    series; its numbers are NaN. Errors about the user's data and options are raised.
+    A model that raises something unexpected, or answers with a wrong shape, wrong series or non-finite numbers, is
+    recorded as failed for those series; its numbers are NaN. Errors about the user's data and options are raised.
     """
     if not models:
         raise ConfigError("no model to backtest: name at least one, such as naive")
@@ -60,12 +61,12 @@ def run_backtest(
 
             tell(0.0)
             with progress.listening(tell):
-                _run_group(name, recipe, group, parts)
+                answers = _ask(recipe, group)
+            _record(name, group, answers, parts)
     if on_progress is not None:
         on_progress(1.0, "done")
-    for fold in folds:
-        parts["pasts"].append(_past_table(fold))
-    parts["history"].append(_history_table(folds[0]))
+    parts["pasts"] = [_past_table(fold) for fold in folds]
+    parts["history"] = [_history_table(folds[0])]
     tables = {name: _joined(name, frames) for name, frames in parts.items()}
     return BacktestResult(**tables, facts=_facts(panel, models, plan, folds, started, facts))
 
@@ -80,80 +81,86 @@ def _fit_groups(folds: list[Fold]) -> list[list[Fold]]:
     return groups
 
 
-def _run_group(name: str, recipe: Forecaster, group: list[Fold], parts: dict[str, list[pd.DataFrame]]) -> None:
-    """Fit at the first fold, forecast all folds of the group, add the rows to `parts`."""
-    clock = time.perf_counter()
-    reach = group[0].plan.reach
+class _Answers(NamedTuple):
+    """What one fitted model said of the folds of its group, complete and checked."""
+
+    forecasts: list[Forecast]  # per fold: all its series, the scored steps
+    fit_seconds: float
+    predict_seconds: float
+    curves: pd.DataFrame | None
+
+
+def _ask(recipe: Forecaster, group: list[Fold]) -> _Answers:
+    """Fit at the first fold, forecast all folds of the group."""
+    levels: tuple[float, ...] = getattr(recipe, "quantiles", ())
+    fitted_at = predict_at = time.perf_counter()
     try:
-        fitted: Fitted = recipe.fit(group[0].past, reach)
-        fit_seconds = time.perf_counter() - clock
-        known = set(group[0].ids)
-        # a series that starts after the model was fitted is not known to it: it waits for the next fit
-        views = [fold.only(known).view for fold in group]
-        clock = time.perf_counter()
-        forecasts = fitted.predict(views)
-        predict_seconds = time.perf_counter() - clock
-        assert len(forecasts) == len(views), "a model must answer every view"
+        training = group[0].training
+        fitted: Fitted = recipe.fit(training, group[0].plan.reach)
+        predict_at = time.perf_counter()
+        # a series that is too short when the model is fitted is not known to it: it waits for the next fit
+        asked = [fold.only(set(training.ids)) for fold in group]
+        forecasts = fitted.predict([fold.view for fold in asked])
+        assert len(forecasts) == len(group), f"{len(forecasts)} forecasts for {len(group)} views"
         curves = getattr(fitted, "curves", None)
+        checked = [_checked(*three, levels) for three in zip(group, asked, forecasts, strict=True)]
     except TsforecastError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        fit_seconds, predict_seconds, curves = time.perf_counter() - clock, 0.0, None
-        forecasts = [None] * len(group)
-    else:
-        reason = "starts after the last fit; use refit to include it"
-    for fold, forecast in zip(group, forecasts, strict=True):
-        forecast = _checked(fold, forecast, reason, getattr(recipe, "quantiles", ()))
-        rows = {"model": name, "fold": fold.number}
-        parts["forecasts"].append(_forecast_table(fold, forecast).assign(**rows))
-        parts["tasks"].append(
-            pd.DataFrame(
-                {
-                    "fitted_at": [group[0].number],
-                    "fit_seconds": [fit_seconds if fold is group[0] else 0.0],
-                    "predict_seconds": [predict_seconds / len(group)],
-                }
-            ).assign(**rows)
-        )
-        failures = pd.DataFrame(list(forecast.failures), columns=["unique_id", "reason"])
-        parts["failures"].append(failures.assign(**rows))
-        parts["notes"].append(pd.DataFrame(list(forecast.notes), columns=["unique_id", "note"]).assign(**rows))
-    if curves is not None:
-        parts["curves"].append(curves.assign(model=name, fold=group[0].number))
+        reason = f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
+        checked, curves = [_failed(fold, reason, levels) for fold in group], None
+    return _Answers(checked, predict_at - fitted_at, time.perf_counter() - predict_at, curves)
 
 
-def _checked(fold: Fold, forecast: Forecast | None, reason: str, levels: tuple[float, ...]) -> Forecast:
-    """The forecast of all series of the fold over the scored steps; what is missing or not finite is a failure."""
-    n, reach = len(fold.rows), fold.plan.reach
-    point = np.full((n, reach), np.nan)
-    failures: list[Failure] = []
-    if forecast is None:
-        quantiles = np.full((n, reach, len(levels)), np.nan)
-        failures = [Failure(u, reason) for u in fold.ids]
-        given: dict[str, int] = {}
-    else:
-        levels = forecast.levels
-        quantiles = np.full((n, reach, len(levels)), np.nan)
-        given = {u: i for i, u in enumerate(forecast.ids)}
-        assert forecast.point.shape[1] == reach, f"a model answered {forecast.point.shape[1]} steps, asked for {reach}"
-        to = np.array([i for i, u in enumerate(fold.ids) if u in given], dtype=np.int64)
-        take = np.array([given[u] for u in fold.ids if u in given], dtype=np.int64)
-        point[to], quantiles[to] = forecast.point[take], forecast.quantiles[take]
-        failures = list(forecast.failures) + [Failure(u, reason) for u in fold.ids if u not in given]
-    known = {failure.unique_id for failure in failures}
-    bad = ~(np.isfinite(point).all(axis=1) & np.isfinite(quantiles).all(axis=(1, 2)))
-    point[bad], quantiles[bad] = np.nan, np.nan
-    failures += [
-        Failure(fold.ids[i], "the model answered with numbers that are not finite")
-        for i in np.flatnonzero(bad)
-        if fold.ids[i] not in known
-    ]
-    past = fold.past
-    times = past.freq.after(past.last_times, reach)
-    notes = () if forecast is None else forecast.notes
-    whole = Forecast(fold.ids, times, past.freq, point, levels, quantiles, tuple(failures), notes)
-    return whole.tail(fold.plan.horizon or reach)
+def _record(name: str, group: list[Fold], answers: _Answers, parts: dict[str, list[pd.DataFrame]]) -> None:
+    """Add what a model said to the tables."""
+
+    def add(table: str, number: int, frame: pd.DataFrame) -> None:
+        frame["model"], frame["fold"] = name, number
+        parts[table].append(frame)
+
+    for fold, forecast in zip(group, answers.forecasts, strict=True):
+        seconds = {
+            "fitted_at": [group[0].number],
+            "fit_seconds": [answers.fit_seconds if fold is group[0] else 0.0],
+            "predict_seconds": [answers.predict_seconds / len(group)],
+        }
+        add("forecasts", fold.number, _forecast_table(fold, forecast))
+        add("tasks", fold.number, pd.DataFrame(seconds))
+        add("failures", fold.number, pd.DataFrame(list(forecast.failures), columns=["unique_id", "reason"]))
+        add("notes", fold.number, pd.DataFrame(list(forecast.notes), columns=["unique_id", "note"]))
+    if answers.curves is not None:
+        add("curves", group[0].number, answers.curves.copy())
+
+
+def _checked(fold: Fold, asked: Fold, answer: Any, levels: tuple[float, ...]) -> Forecast:
+    """The scored steps of an answer for all series of the fold; what is missing or not finite is a failure."""
+    if not isinstance(answer, Forecast):
+        return _failed(fold, f"the model answered with {type(answer).__name__}, not with a Forecast", levels)
+    reach, steps = fold.plan.reach, answer.point.shape[1]
+    if steps != reach:
+        return _failed(fold, f"the model answered {steps} steps, but was asked for {reach}", levels)
+    answer = answer.tail(fold.plan.horizon or reach)
+    row = {key: i for i, key in enumerate(answer.ids)}
+    finite = np.isfinite(answer.point).all(axis=1) & np.isfinite(answer.quantiles).all(axis=(1, 2))
+    reasons = {key: "the model answered with numbers that are not finite" for key, i in row.items() if not finite[i]}
+    reasons |= {key: "the model left it out of its answer" for key in asked.ids if key not in row}
+    reasons |= dict.fromkeys(set(fold.ids) - set(asked.ids), "starts after the last fit; use refit to include it")
+    reasons |= dict(answer.failures)
+    whole = _failed(fold, "", answer.levels)
+    good = [i for i, key in enumerate(fold.ids) if key not in reasons]
+    rows = [row[fold.ids[i]] for i in good]
+    whole.point[good], whole.quantiles[good] = answer.point[rows], answer.quantiles[rows]
+    failures = tuple(Failure(key, reasons[key]) for key in fold.ids if key in reasons)
+    return replace(whole, failures=failures, notes=answer.notes)
+
+
+def _failed(fold: Fold, reason: str, levels: tuple[float, ...]) -> Forecast:
+    """No forecast of any series of the fold."""
+    n, h, past = len(fold.rows), fold.plan.horizon or fold.plan.reach, fold.past
+    times = past.freq.after(past.last_times, fold.plan.reach)[:, -h:]
+    point, quantiles = np.full((n, h), np.nan), np.full((n, h, len(levels)), np.nan)
+    return Forecast(fold.ids, times, past.freq, point, levels, quantiles, tuple(Failure(k, reason) for k in fold.ids))
 
 
 def _forecast_table(fold: Fold, forecast: Forecast) -> pd.DataFrame:
@@ -175,9 +182,8 @@ def _forecast_table(fold: Fold, forecast: Forecast) -> pd.DataFrame:
 def _past_table(fold: Fold) -> pd.DataFrame:
     """What the scales of a fold's scores are made of: only steps up to the cutoff."""
     known, season = fold.history, fold.panel.season_length
-    observed = np.isfinite(known.values)
-    index = np.maximum.accumulate(np.where(observed, np.arange(len(observed)), -1))[known.ends - 1]
-    last = np.where(index >= known.starts, known.values[np.maximum(index, 0)], np.nan)
+    seen = np.maximum.accumulate(np.where(np.isfinite(known.values), np.arange(len(known.values)), -1))[known.ends - 1]
+    last = np.where(seen >= known.starts, known.values[np.maximum(seen, 0)], np.nan)
     return pd.DataFrame(
         {
             "fold": fold.number,
@@ -207,7 +213,8 @@ def _joined(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:
     columns = list(TABLES[name])
     filled = [frame for frame in frames if len(frame)]
     if not filled:
-        return pd.DataFrame({c: pd.Series(dtype="object" if c in ("model", "unique_id", "reason", "note") else "float64") for c in columns})
+        words = ("model", "unique_id", "reason", "note")
+        return pd.DataFrame({c: pd.Series(dtype="object" if c in words else "float64") for c in columns})
     table = pd.concat(filled, ignore_index=True)
     return table[columns + [c for c in table.columns if c not in columns]]
 
@@ -237,7 +244,7 @@ def _facts(
         "freq": panel.freq.name,
         "season_length": panel.season_length,
         "n_series": len(panel),
-        "n_observations": int(np.isfinite(panel.values[_inside(panel)]).sum()),
+        "n_observations": int(np.isfinite(panel.values[panel.inside]).sum()),
         "first_time": panel.freq.show(panel.times[panel.starts].min()),
         "last_time": panel.freq.show(panel.last_times.max()),
         "skipped": {str(k): v for k, v in skipped.items()},
@@ -247,7 +254,3 @@ def _facts(
         "reading_notes": list(panel.notes),
         "seconds": time.perf_counter() - started,
     }
-
-
-def _inside(panel: Panel) -> slice:
-    return slice(int(panel.starts.min()), int(panel.ends.max()))

@@ -10,6 +10,7 @@ With horizon 3, step_size 3, gap 0 and n_windows 3 the last steps of a series ar
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.errors import ConfigError, DataError, listing
-from tsforecast.panel import Future, Panel, View
+from tsforecast.panel import Panel, View
 
 __all__ = ["Fold", "Plan", "make_folds"]
 
@@ -52,9 +53,9 @@ class Plan:
     def __post_init__(self) -> None:
         for name, least in (("horizon", 1), ("n_windows", 1), ("step_size", 1), ("gap", 0), ("train_size", 2)):
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"{name}={value}: must be at least {least}")
-        if not isinstance(self.refit, bool) and self.refit < 1:
+            if value is not None and not (_is_whole(value) and value >= least):
+                raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
+        if not isinstance(self.refit, bool) and not (_is_whole(self.refit) and self.refit >= 1):
             raise ConfigError(f"refit={self.refit}: give true, false, or every how many windows to fit (at least 1)")
         if self.align not in ("calendar", "end"):
             raise ConfigError(f"align={self.align!r}: known are 'calendar' and 'end'")
@@ -80,7 +81,7 @@ class Plan:
         plan = replace(self, horizon=horizon, step_size=step)
         if self.n_windows is not None:
             return plan
-        longest = int(panel.lengths.max())
+        longest = int(panel.lengths[_alive(panel, plan)].max())
         need = least_training(panel, plan)
         possible = (longest - max(need, longest // 2) - plan.reach) // step + 1
         return replace(plan, n_windows=int(np.clip(possible, 1, MOST_DEFAULT_WINDOWS)))
@@ -90,39 +91,42 @@ class Plan:
 class Fold:
     """One cutoff: where the past of each series of `panel` ends.
 
-    number   0, 1, ...
-    rows     which series of the whole panel take part
-    ends     flat positions where their pasts end, `[n]`
-    stops    flat positions where their data end, `[n]`
+    number    0, 1, ...
+    ends      flat positions where the pasts end, of all N series
+    learners  which series are long enough before the cutoff to learn from; nothing after the cutoff decides it
+    rows      those of them that are forecast and scored: their data go on after the cutoff
     """
 
     number: int
     panel: Panel
-    rows: Ints
     ends: Ints
-    stops: Ints
+    learners: Ints
+    rows: Ints
     plan: Plan
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Names of the series that take part."""
+        """Names of the series that are scored."""
         return tuple(self.panel.ids[i] for i in self.rows)
 
     @property
+    def training(self) -> Panel:
+        """What a model may learn from."""
+        return self._windowed(self._until_cutoff(self.learners))
+
+    @property
     def past(self) -> Panel:
-        """What a model may know."""
-        past = self.panel.take(self.rows).cut(self.ends)
-        return past if self.plan.train_size is None else past.tail(self.plan.train_size)
+        """What a model may know of the series it forecasts."""
+        return self._windowed(self.history)
 
     @property
     def history(self) -> Panel:
         """All that was known at the cutoff, for scales and plots: the past before `train_size` shortens it."""
-        return self.panel.take(self.rows).cut(self.ends)
+        return self._until_cutoff(self.rows)
 
     def only(self, ids: Collection[str]) -> Fold:
-        """The same fold for those of its series that are among `ids`."""
-        keep = np.array([i for i, name in enumerate(self.ids) if name in ids], dtype=np.int64)
-        return replace(self, rows=self.rows[keep], ends=self.ends[keep], stops=self.stops[keep])
+        """The same fold for those of its scored series that are among `ids`."""
+        return replace(self, rows=self.rows[[name in ids for name in self.ids]])
 
     @property
     def view(self) -> View:
@@ -135,17 +139,27 @@ class Fold:
         return View(past, past.future(self.plan.reach, known))
 
     def truth(self) -> tuple[Floats, npt.NDArray[Any]]:
-        """Targets and times `[n, H]` of the scored steps. Only the backtest asks for them, after the models answered."""
-        assert self.plan.horizon is not None
-        rows, seen = self._after(self.plan.horizon, self.plan.gap)
-        times = self.past.freq.after(self.past.last_times, self.plan.reach)[:, self.plan.gap :]
-        times = np.where(seen, self.panel.times[rows], times)
-        return np.where(seen, self.panel.values[rows], np.nan), times
+        """Targets and times `[n, H]` of the scored steps. Only the backtest asks for them, after the models answered.
+
+        Where the data do not reach, the target is NaN.
+        """
+        plan, past = self.plan, self.past
+        assert plan.horizon is not None
+        rows, seen = self._after(plan.horizon, plan.gap)
+        times = past.freq.after(past.last_times, plan.reach)[:, plan.gap :]
+        # the stamps of trading bars are not known ahead: the observed ones replace the expected
+        return np.where(seen, self.panel.values[rows], np.nan), np.where(seen, self.panel.times[rows], times)
+
+    def _until_cutoff(self, rows: Ints) -> Panel:
+        return self.panel.take(rows).cut(self.ends[rows])
+
+    def _windowed(self, past: Panel) -> Panel:
+        return past if self.plan.train_size is None else past.tail(self.plan.train_size)
 
     def _after(self, steps: int, skip: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """Flat positions `[n, steps]` after the cutoff, and whether the data reach that far."""
-        rows = self.ends[:, None] + skip + np.arange(steps)
-        seen = rows < self.stops[:, None]
+        rows = self.ends[self.rows, None] + skip + np.arange(steps)
+        seen = rows < self.panel.ends[self.rows, None]
         return np.where(seen, rows, 0), seen
 
 
@@ -157,58 +171,101 @@ def least_training(panel: Panel, plan: Plan) -> int:
 def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
     """The folds of a settled plan, oldest first.
 
-    A series takes part in a fold when it has enough steps before the cutoff and an observed target after it.
+    A series is forecast in a fold when it has enough steps before the cutoff and an observed target after it (and its
+    known-ahead covariates at every step, where there are such).
     Raises DataError where a fold has no series, or a series no fold.
     """
     assert plan.horizon is not None and plan.n_windows is not None and plan.step_size is not None
-    need = least_training(panel, plan)
+    need, alive = least_training(panel, plan), _alive(panel, plan)
+    observed = np.append(0, np.cumsum(np.isfinite(panel.values)))
     folds, used = [], np.zeros(len(panel), dtype=bool)
     for number in range(plan.n_windows):
         back = plan.reach + (plan.n_windows - 1 - number) * plan.step_size
-        ends = np.maximum(panel.ends - back, panel.starts) if plan.align == "end" else _calendar_ends(panel, back, plan)
-        long_enough = ends - panel.starts >= need
-        first = np.minimum(ends + plan.gap, panel.ends)
-        last = np.minimum(ends + plan.reach, panel.ends)
-        observed = np.append(0, np.cumsum(np.isfinite(panel.values)))
-        rows = np.flatnonzero(long_enough & (observed[last] > observed[first]))
-        if len(rows) == 0:
-            raise DataError(_too_short(panel, plan, need, int(np.argmax(panel.lengths))))
-        used[rows] = True
-        folds.append(Fold(number, panel, rows, ends[rows], panel.ends[rows], plan))
+        ends = np.maximum(panel.ends - back, panel.starts) if plan.align == "end" else _cut(panel, back, alive)
+        learns = ends - panel.starts >= need
+        first, last = np.minimum(ends + plan.gap, panel.ends), np.minimum(ends + plan.reach, panel.ends)
+        scored = learns & (observed[last] > observed[first])
+        if panel.n_own_futr:
+            scored &= ends + plan.reach <= panel.ends
+        if not scored.any():
+            raise DataError(_no_series(panel, plan, number, need, alive))
+        used |= scored
+        folds.append(Fold(number, panel, ends, np.flatnonzero(learns), np.flatnonzero(scored), plan))
     if not used.all():
-        lost = np.flatnonzero(~used)
-        message = _too_short(panel, plan, need, int(lost[0]))
-        others = f" The same holds for {listing((panel.ids[i] for i in lost[1:]), 5)}." if len(lost) > 1 else ""
-        raise DataError(message + others + " Leave such series out, or count every series from its end (align=end).")
+        raise DataError(_no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
     return folds
 
 
-def _calendar_ends(panel: Panel, back: int, plan: Plan) -> Ints:
-    """Past ends at one instant for all series: `back` steps before the end of the data.
-
-    The end of the data is that of the series that stops first among those alive at the end: on trading bars two
-    series have different holidays, and the last fold must have all its steps in both.
-    """
-    last = panel.last_times.max()
+def _alive(panel: Panel, plan: Plan) -> npt.NDArray[np.bool_]:
+    """Which series `[N]` have data in the last scored steps of the panel."""
+    if plan.align == "end":
+        return np.ones(len(panel), dtype=bool)
     if panel.freq.kind == "bars":
-        stamps = np.unique(panel.times)
-        recent = stamps[max(len(stamps) - 2 * plan.reach - 1, 0)]
-        alive = np.flatnonzero((panel.last_times >= recent) & (panel.lengths > back))
-        if len(alive) == 0:
-            return panel.starts.copy()
-        cutoff = panel.times[panel.ends[alive] - back - 1].min()
-    else:
-        cutoff = panel.freq.times(panel.freq.ordinals(np.asarray([last])) - back)[0]
-    return panel.ends_at(cutoff)
+        stamps = np.unique(panel.times[panel.inside])
+        # twice the reach: two markets have different holidays
+        return np.asarray(panel.last_times >= stamps[max(len(stamps) - 2 * plan.reach - 1, 0)])
+    ordinals = panel.freq.ordinals(panel.last_times)
+    return np.asarray(ordinals > ordinals.max() - (plan.horizon or 1))
 
 
-def _too_short(panel: Panel, plan: Plan, need: int, row: int) -> str:
-    assert plan.n_windows is not None and plan.step_size is not None
-    whole = need + plan.reach + (plan.n_windows - 1) * plan.step_size
-    fits = (int(panel.lengths[row]) - need - plan.reach) // plan.step_size + 1
+def _cut(panel: Panel, back: int, alive: npt.NDArray[np.bool_]) -> Ints:
+    """Past ends `[N]` at one instant for all series: `back` steps before the end of the data.
+
+    On trading bars the end of the data is that of the series that, of those alive at the end, has the fewest bars
+    since: so the last fold has all its steps in every one of them.
+    """
+    if panel.freq.kind != "bars":
+        last = panel.freq.ordinals(panel.last_times).max()
+        return panel.ends_at(panel.freq.times(np.asarray([last - back]))[0])
+    reaching = alive & (panel.lengths > back)
+    if not reaching.any():
+        return panel.starts.copy()
+    return panel.ends_at(panel.times[panel.ends[reaching] - back - 1].min())
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _windows(plan: Plan) -> str:
     gap = f" after a gap of {plan.gap}" if plan.gap else ""
+    return f"{plan.n_windows} windows of horizon {plan.horizon}{gap}, {plan.step_size} steps apart"
+
+
+def _no_series(panel: Panel, plan: Plan, number: int, need: int, alive: npt.NDArray[np.bool_]) -> str:
+    """Why a fold has no series: the longest one is too short for so many windows, or nothing was observed."""
+    assert plan.n_windows is not None and plan.step_size is not None
+    row = int(np.argmax(np.where(alive, panel.lengths, -1)))
+    length, whole = int(panel.lengths[row]), need + plan.reach + (plan.n_windows - 1) * plan.step_size
+    if length >= whole:
+        return (
+            f"window {number + 1} of {plan.n_windows}: no series has an observed value at the steps that are forecast; "
+            "use fewer windows or another step_size"
+        )
+    fits = (length - need - plan.reach) // plan.step_size + 1
     advice = f"use n_windows={fits} or fewer" if fits >= 1 else "use a shorter horizon"
     return (
-        f"series '{panel.ids[row]}' is too short: it has {int(panel.lengths[row])} steps, but {plan.n_windows} windows of "
-        f"horizon {plan.horizon}{gap}, {plan.step_size} steps apart, need {whole} ({need} before the first cutoff); {advice}."
+        f"series '{panel.ids[row]}' is too short: it has {length} steps, but {_windows(plan)}, need {whole} "
+        f"({need} before the first cutoff); {advice}"
     )
+
+
+def _no_fold(panel: Panel, plan: Plan, need: int, alive: npt.NDArray[np.bool_], lost: Ints) -> str:
+    """Why the first of the lost series is in no fold, and what to do."""
+    row = int(lost[0])
+    length, whole = int(panel.lengths[row]), need + plan.reach
+    if length < whole:
+        why = f"is too short: it has {length} steps, but one window needs {whole} ({need} before the cutoff)"
+        advice = "leave it out, or use a shorter horizon"
+    elif not alive[row]:
+        last = panel.freq.show(panel.last_times[row])
+        why = f"ends at {last}, before the steps that are forecast in {_windows(plan)}"
+        advice = "leave it out, use more windows, or count every series from its end (align=end)"
+    else:
+        why, advice = f"has no observed value at the steps that are forecast in {_windows(plan)}", "leave it out"
+    others = f" (in no window either: {listing(panel.ids[i] for i in lost[1:])})" if len(lost) > 1 else ""
+    return f"series '{panel.ids[row]}' {why}; {advice}{others}"

@@ -89,6 +89,14 @@ class Panel:
         return len(self.futr_names) - len(calendar_names(self.calendar))
 
     @property
+    def inside(self) -> npt.NDArray[np.bool_]:
+        """Which flat rows lie inside a series `[total]`; the others are past a cutoff, or of a series left out."""
+        borders = np.zeros(len(self.values) + 1, dtype=np.int64)
+        np.add.at(borders, self.starts, 1)
+        np.add.at(borders, self.ends, -1)
+        return np.asarray(np.cumsum(borders)[:-1] > 0)
+
+    @property
     def last_times(self) -> Times:
         """The last time of each series `[N]`: its cutoff, when this panel is a past."""
         return self.times[self.ends - 1]

@@ -50,10 +50,7 @@ class Windows:
     @classmethod
     def of(cls, panel: Panel, input_size: int, horizon: int, device: torch.device | str = "cpu") -> Windows:
         """Copy the panel's arrays to `device`, once; rows outside its spans become NaN."""
-        step = np.zeros(len(panel.values) + 1, dtype=np.int64)
-        np.add.at(step, panel.starts, 1)
-        np.add.at(step, panel.ends, -1)
-        inside = np.cumsum(step)[:-1] > 0
+        inside = panel.inside
 
         def padded(array: npt.NDArray[np.float64]) -> Tensor:
             rows = np.full((input_size + len(array) + horizon, *array.shape[1:]), np.nan)

@@ -66,7 +66,7 @@ class Ridge:
         windows = Windows.of(past, size, horizon)
         transform = parse_transform(self.scaling, season_length=past.season_length)
         encoding = Encoding.of(windows, transform, naive_season(past, horizon))
-        gaps = _any_missing(past) or int(past.lengths.min()) < size + horizon
+        gaps = bool(np.isnan(past.values[past.inside]).any()) or int(past.lengths.min()) < size + horizon
         least = min(size, 2 * horizon) if gaps else size
         valid_steps = max(int(self.val_share * float(np.median(past.lengths))), horizon)
         split = split_by_time(past, horizon, valid_steps, least)
@@ -132,12 +132,6 @@ class _Sight:
         if self.gaps:
             parts.append(1 - seen.x[:, :, 1])
         return seen, torch.cat(parts, dim=1).double()
-
-
-def _any_missing(past: Panel) -> bool:
-    """Whether a value inside a series was not observed."""
-    missing = np.append(0, np.cumsum(np.isnan(past.values)))
-    return bool((missing[past.ends] > missing[past.starts]).any())
 
 
 def _residual(batch: Batch, seen: Encoded) -> tuple[Tensor, Tensor]:
