@@ -211,6 +211,7 @@ def main(argv: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot spell is no error
     try:
         code = app(argv, standalone_mode=False) or DONE
+        sys.stdout.flush()
     except TsforecastError as error:
         _complain(str(error))
         code = USAGE
@@ -223,9 +224,9 @@ def main(argv: list[str] | None = None) -> None:
     except MemoryError:
         _complain("out of memory; nothing was written")
         code = RESOURCES
-    except SystemExit as left:
-        # Lightning answers Ctrl-C in a training with sys.exit
-        code = INTERRUPTED if isinstance(left.__context__, KeyboardInterrupt) else BUG
+    except SystemExit as left:  # so Lightning answers Ctrl-C in a training, and typer a reader that has gone
+        codes = {KeyboardInterrupt: INTERRUPTED, BrokenPipeError: DONE}
+        code = codes.get(type(left.__context__), left.code)
     except Exception as error:
         code = _usage_or_bug(error)
     if code == INTERRUPTED:
