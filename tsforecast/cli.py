@@ -225,8 +225,8 @@ def main(argv: list[str] | None = None) -> None:
         _complain("out of memory; nothing was written")
         code = RESOURCES
     except SystemExit as left:  # so Lightning answers Ctrl-C in a training, and typer a reader that has gone
-        codes = {KeyboardInterrupt: INTERRUPTED, BrokenPipeError: DONE}
-        code = codes.get(type(left.__context__), left.code)
+        codes = {"KeyboardInterrupt": INTERRUPTED, "BrokenPipeError": DONE}
+        code = codes.get(type(left.__context__).__name__, BUG)
     except Exception as error:
         code = _usage_or_bug(error)
     if code == INTERRUPTED:

@@ -1,0 +1,143 @@
+"""`import tsforecast as tsf` as people use it: the public names, and `backtest` from whatever holds data and models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tsforecast as tsf
+from tsforecast.config import RunConfig
+
+SMALL = {"horizon": 3, "n_windows": 2}
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    days = pd.date_range("2024-01-01", periods=60)
+    values = np.random.default_rng(1).normal(size=(2, 60)).cumsum(axis=1)
+    return pd.concat(pd.DataFrame({"unique_id": i, "ds": days, "y": v}) for i, v in zip("ab", values, strict=True))
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    assert set(tsf.__all__) <= set(dir(tsf))
+    found = {name: getattr(tsf, name) for name in tsf.__all__}
+    assert all(value.__module__.startswith("tsforecast.") and value.__doc__ for value in found.values())
+    assert found["backtest"] is tsf.backtest and callable(tsf.backtest)
+    with pytest.raises(AttributeError, match="no attribute 'LSMT'"):
+        tsf.LSMT  # noqa: B018
+
+
+def test_the_names_for_type_checkers_are_those_that_are_imported_when_used() -> None:
+    source = Path(tsf.__file__).read_text(encoding="utf-8")
+    for name in tsf.__all__:
+        assert f"from {getattr(tsf, name).__module__} import {name} as {name}\n" in source
+
+
+def test_a_backtest_is_the_same_from_a_panel_a_frame_a_file_and_a_wide_frame(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    wide = frame.pivot(index="ds", columns="unique_id", values="y")
+    sources = [frame, tsf.Panel.from_frame(frame), tmp_path / "d.csv", str(tmp_path / "d.csv"), wide]
+    found = [tsf.backtest(source, "naive,drift", **SMALL) for source in sources]
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(other.forecasts, found[0].forecasts)
+        assert other.facts["data_hash"] == found[0].facts["data_hash"]
+    assert [r.facts["data"] for r in found] == ["DataFrame", "Panel", "d.csv", "d.csv", "DataFrame"]
+
+
+@pytest.mark.parametrize(
+    ("models", "names"),
+    [
+        ("naive,Seasonal-Naive", ["naive", "seasonal_naive"]),
+        (["naive", tsf.Drift()], ["naive", "drift"]),
+        (tsf.Naive(), ["naive"]),
+        ({"a": tsf.Naive(), "b": "drift", "c": {"model": "naive"}, "naive": None}, ["a", "b", "c", "naive"]),
+        ({"week": {"model": "seasonal_naive", "season_length": 7}}, ["week"]),
+    ],
+)
+def test_models_are_given_as_names_recipes_or_settings(frame: pd.DataFrame, models: Any, names: list[str]) -> None:
+    result = tsf.backtest(frame, models, **SMALL)
+    assert list(result.models) == names == list(dict.fromkeys(result.forecasts["model"]))
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        ("naiv", "did you mean 'naive'?"),
+        (["naive", tsf.Naive()], "two models are called 'naive'"),
+        ([3], "3 is no model"),
+        ([tsf.Naive], r"Naive is a class of models: give one model, such as Naive\(\)"),
+        (tsf.Naive, "is a class of models"),
+        ([], "no model to backtest"),
+        ({"naive": {"quantils": [0.5]}}, "did you mean 'quantiles'?"),
+    ],
+)
+def test_what_is_no_model_is_refused(frame: pd.DataFrame, models: Any, words: str) -> None:
+    with pytest.raises(tsf.ConfigError, match=words):
+        tsf.backtest(frame, models, **SMALL)
+
+
+def test_an_unknown_option_is_refused_with_the_nearest_one(frame: pd.DataFrame) -> None:
+    with pytest.raises(tsf.ConfigError, match=r"unknown option 'horzon'; did you mean 'horizon'\?"):
+        tsf.backtest(frame, "naive", horzon=3)
+
+
+def test_a_model_of_ones_own_can_be_backtested(frame: pd.DataFrame) -> None:
+    class Zero:
+        """Nothing but the two methods of the protocol."""
+
+        name = "zero"
+
+        def fit(self, past: tsf.Panel, horizon: int, /) -> Zero:
+            return self
+
+        def predict(self, views: list[tsf.View], /) -> list[tsf.Forecast]:
+            return [
+                tsf.Forecast(
+                    past.ids, future.times, past.freq, np.zeros((len(past), future.horizon)), (0.5,),
+                    np.zeros((len(past), future.horizon, 1)),
+                )
+                for past, future in views
+            ]  # fmt: skip
+
+    assert isinstance(Zero(), tsf.Forecaster)
+    result = tsf.backtest(frame, [Zero(), "naive"], **SMALL)
+    zero = result.forecasts[result.forecasts["model"] == "zero"]
+    assert (zero["forecast"] == 0).all() and len(result.failures) == 0
+    assert result.scores().set_index("model").loc["zero", "mae"] == pytest.approx(zero["y"].abs().mean())
+
+
+def test_quantiles_and_seed_reach_models_given_by_name_only(frame: pd.DataFrame) -> None:
+    result = tsf.backtest(frame, ["naive"], quantiles=(0.1, 0.5, 0.9), **SMALL)
+    assert result.levels == (0.1, 0.5, 0.9)
+    own = tsf.backtest(frame, [tsf.Naive(quantiles=(0.25, 0.5, 0.75))], quantiles=(0.1, 0.5, 0.9), **SMALL)
+    assert own.levels == (0.25, 0.5, 0.75)
+
+
+def test_python_and_config_spell_every_setting_the_same_way() -> None:
+    hints = get_type_hints(tsf.backtest)
+    own = set(hints) - {"return", "reading", "on_progress", "data", "models"}
+    assert own < set(RunConfig.model_fields)
+    reading = set(RunConfig.model_fields) - own - {"data", "models"}
+    from tsforecast.config import READING
+
+    assert reading == set(READING)
+
+
+def test_progress_runs_from_nought_to_one_and_names_the_model(frame: pd.DataFrame) -> None:
+    heard: list[tuple[float, str]] = []
+    tsf.backtest(frame, "naive,drift", refit=True, on_progress=lambda share, name: heard.append((share, name)), **SMALL)
+    shares = [share for share, _ in heard]
+    assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares)
+    assert {name for _, name in heard} == {"naive", "drift", "done"}
+
+
+def test_what_is_given_is_not_changed(frame: pd.DataFrame) -> None:
+    before = frame.copy(deep=True)
+    tsf.backtest(frame, "naive", **SMALL)
+    pd.testing.assert_frame_equal(frame, before)
