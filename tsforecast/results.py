@@ -112,35 +112,48 @@ class BacktestResult:
 
     def to_frame(self, level: Sequence[int] = (80, 95)) -> pd.DataFrame:
         """Wide exchange form `unique_id, ds, cutoff, y, <model>, <model>-lo-80, <model>-hi-80, ...`."""
-        keys = ["unique_id", "cutoff", "ds", "step"]
         wide: pd.DataFrame | None = None
         for model in self.models:
-            part = self.forecasts[self.forecasts["model"] == model]
-            columns = {"forecast": model}
+            part = self._of(model)
+            if wide is None:
+                wide = part[["unique_id", "ds", "cutoff", "y", "step"]].reset_index(drop=True)
+            wide[model] = part["forecast"].to_numpy()
             for percent in level:
                 for word, q in zip(("lo", "hi"), level_quantiles(percent), strict=True):
                     if quantile_column(q) not in part.columns:
                         raise ConfigError(
                             f"level {percent}: quantile {q} was not forecast; there are {list(self.levels)}"
                         )
-                    columns[quantile_column(q)] = f"{model}-{word}-{percent}"
-            part = part.rename(columns=columns)[[*keys, "y", *columns.values()]]
-            wide = part if wide is None else wide.merge(part.drop(columns="y"), on=keys, how="outer")
+                    wide[f"{model}-{word}-{percent}"] = part[quantile_column(q)].to_numpy()
         assert wide is not None
-        return wide.sort_values(keys, ignore_index=True).drop(columns="step")
+        return wide.sort_values(["unique_id", "cutoff", "step"], ignore_index=True).drop(columns="step")
 
     def to_rows(self, model: str, fold: int = -1) -> pd.DataFrame:
-        """Point forecasts of one model and fold, one row per series: `id, F1, ..., Fh`, the layout of the M4 files."""
+        """Point forecasts of one model and fold, one row per series: `id, F1, ..., Fh`, the layout of the M4 files.
+
+        fold   its number, or counted from the last one: -1
+        """
+        folds = sorted(self.forecasts["fold"].unique())
+        if not -len(folds) <= fold < len(folds):
+            raise ConfigError(f"there is no fold {fold} in this result; it has {len(folds)}, counted from 0")
+        part = self._of(model)
+        part = part[part["fold"] == folds[fold]]
+        steps = int(part["step"].max())
+        table = pd.DataFrame(
+            part["forecast"].to_numpy().reshape(-1, steps), columns=[f"F{h}" for h in range(1, steps + 1)]
+        )
+        table.insert(0, "id", part["unique_id"].to_numpy()[::steps])
+        return table
+
+    def _of(self, model: str) -> pd.DataFrame:
+        """The forecasts of one model. All models have the same folds, series and steps in the same order."""
         if model not in self.models:
             raise ConfigError(f"there is no model '{model}' in this result{did_you_mean(model, self.models)}")
-        folds = sorted(self.forecasts["fold"].unique())
-        part = self.forecasts[(self.forecasts["model"] == model) & (self.forecasts["fold"] == folds[fold])]
-        rows = part.pivot_table(index="unique_id", columns="step", values="forecast", sort=False, dropna=False)
-        rows.columns = pd.Index([f"F{step}" for step in rows.columns])
-        return rows.rename_axis("id").reset_index()
+        return self.forecasts[self.forecasts["model"] == model]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the tables as parquet and the facts as JSON into an existing folder."""
+        folder = Path(folder)
         for name in TABLES:
             getattr(self, name).to_parquet(folder / f"{name}.parquet", index=False)
         text = json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tsforecast import metrics
 from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.forecast import level_quantiles
 from tsforecast.results import BacktestResult, quantile_columns
 
 if TYPE_CHECKING:
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["BASELINES", "LEVELS", "best_baseline", "compare_models", "score", "undefined"]
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 BASELINES = ("naive", "seasonal_naive", "drift", "naive2")
 """Kinds of model that anybody gets for nothing: what others have to beat."""
 
 LEVELS = (80, 95)
+DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Levels of WQL and CRPS: evenly spaced, so that they count alike; all levels where a result has not all of these."""
+
 KEYS = ("model", "unique_id", "fold", "step")
 
 
@@ -58,26 +63,40 @@ class Cube:
         """Each metric `[R]` of one model over some of the steps."""
         y, f, q = self.y[:, step], self.point[model][:, step], self.quantiles[model][:, step]
         scale_abs, scale_sq, last = (self.rows[c].to_numpy(np.float64) for c in ("scale_abs", "scale_sq", "last"))
+        mse, nothing = metrics.mse(y, f), np.full(len(y), np.nan)
+        even = DECILES if set(DECILES) <= set(self.levels) else self.levels
         found = {
             "mase": metrics.mase(y, f, scale_abs),
             "mae": metrics.mae(y, f),
-            "mse": metrics.mse(y, f),
+            "mse": mse,
             "bias": metrics.bias(y, f),
             "smape": metrics.smape(y, f),
             "wape": metrics.wape(y, f),
-            "msse": metrics.scaled(metrics.mse(y, f), scale_sq),
-            "wql": metrics.wql(y, q, self.levels),
-            "crps": metrics.crps(y, q, self.levels),
+            "msse": metrics.scaled(mse, scale_sq),
+            "crps": metrics.crps(y, metrics.at_levels(q, self.levels, even), even) if even else nothing,
             "directional": metrics.directional_accuracy(y, f, last),
         }
         for level in LEVELS:
-            ends = (round(0.5 - level / 200, 6), round(0.5 + level / 200, 6))
-            if set(ends) <= set(self.levels):
+            if set(ends := level_quantiles(level)) <= set(self.levels):
                 low, high = np.moveaxis(metrics.at_levels(q, self.levels, ends), -1, 0)
                 found[f"coverage_{level}"] = metrics.coverage(y, low, high)
                 found[f"width_{level}"] = metrics.width(y, low, high)
                 found[f"winkler_{level}"] = metrics.winkler(y, low, high, level)
         return found
+
+    def why(self, metric: str, model: int, row: int, lag: int) -> str:
+        """Why a model's score of one row is NaN, given a name of `row_scores`; `lag` is that of the scales."""
+        y, values = self.y[row], self.rows.iloc[row]
+        forecast = self.point[model, row]
+        if metric == "crps":
+            forecast = self.quantiles[model, row]
+        elif metric.endswith(tuple(map(str, LEVELS))):
+            ends = level_quantiles(int(metric.rpartition("_")[2]))
+            forecast = metrics.at_levels(self.quantiles[model, row], self.levels, ends)
+        full = {"msse": "rmsse", "directional": "directional_accuracy"}.get(metric, metric)
+        scale = float(values["scale_sq" if metric == "msse" else "scale_abs"])
+        reason = metrics.why_undefined(full, y, forecast, scale=scale, lag=lag, last=float(values["last"]))
+        return reason or "the model gave no quantiles"
 
 
 def score(result: BacktestResult, by: Sequence[str] = ("model",)) -> pd.DataFrame:
@@ -95,68 +114,62 @@ def score(result: BacktestResult, by: Sequence[str] = ("model",)) -> pd.DataFram
     cube = Cube.of(result)
     inner = [k for k in ("unique_id", "fold") if k in by]
     codes, groups = _groups(cube.rows, inner)
-    steps = range(cube.y.shape[1]) if "step" in by else [None]
+    slices = [slice(h, h + 1) for h in range(cube.y.shape[1])] if "step" in by else [slice(None)]
     tables = []
     for m, model in enumerate(result.models):
-        for step in steps:
-            table = _averages(cube, m, codes, len(groups), slice(None) if step is None else slice(step, step + 1))
-            table = pd.concat([groups, table], axis=1)
-            table.insert(0, "model", model)
-            if step is not None:
-                table["step"] = step + 1
-            tables.append(table)
+        for step in slices:
+            table = pd.concat([groups, _averages(cube, m, codes, len(groups), step)], axis=1)
+            tables.append(table.assign(model=model, step=step.stop))
     whole = pd.concat(tables, ignore_index=True)
-    whole["owa"] = _owa(whole, result, [k for k in by if k != "model"])
-    keys = list(by)
-    if "model" not in by:
-        keys = ["model", *keys]
+    whole["owa"] = _owa(whole, result)
+    keys = list(by) if "model" in by else ["model", *by]
     return whole[[*keys, *[c for c in whole.columns if c not in KEYS]]]
 
 
-def _groups(rows: pd.DataFrame, keys: list[str]) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
+def _groups(rows: pd.DataFrame, keys: list[str]) -> tuple[Ints, pd.DataFrame]:
+    """The number of each row's group, and the groups."""
     if not keys:
         return np.zeros(len(rows), dtype=np.int64), pd.DataFrame(index=[0])
     groups = rows.groupby(keys, sort=True)
-    return groups.ngroup().to_numpy(np.int64), groups.size().reset_index()[keys]
+    return groups.ngroup().to_numpy().astype(np.int64), groups.size().reset_index()[keys]
 
 
-def _averages(cube: Cube, model: int, codes: npt.NDArray[np.int64], n: int, step: slice) -> pd.DataFrame:
+def _averages(cube: Cube, model: int, codes: Ints, n: int, step: slice) -> pd.DataFrame:
+    """The metrics of one model averaged over each of n groups of rows; `codes` `[R]` are the group numbers."""
     rows = cube.row_scores(model, step)
     keep = cube.common
 
-    def total(values: Floats) -> Floats:
-        return np.bincount(codes[keep], np.nan_to_num(values[keep], nan=0.0), minlength=n)
-
-    def mean(values: Floats) -> Floats:
-        count = np.bincount(codes[keep], np.isfinite(values[keep]).astype(float), minlength=n)
-        return np.divide(total(values), count, out=np.full(n, np.nan), where=count > 0)
-
     def ratio(over: Floats, under: Floats) -> Floats:
-        bottom = total(under)
-        return np.divide(total(over), bottom, out=np.full(n, np.nan), where=bottom > 0)
+        """Sum over sum, of the rows where both are defined."""
+        there = keep & np.isfinite(over) & np.isfinite(under)
+        top, bottom = (np.bincount(codes[there], v[there], minlength=n) for v in (over, under))
+        return np.asarray(np.divide(top, bottom, out=np.full(n, np.nan), where=bottom > 0))
+
+    def mean(name: str) -> Floats:
+        return ratio(rows.pop(name), np.ones(len(keep)))
 
     observed = np.isfinite(cube.y[:, step]).sum(axis=1).astype(np.float64)
-    level = np.nansum(np.abs(cube.y[:, step]), axis=1)
-    means = {name: mean(values) for name, values in rows.items()}
+    size = np.nansum(np.abs(cube.y[:, step]), axis=1)
+    wape, wql = ratio(rows["mae"] * observed, size), ratio(rows["crps"] * observed, size)
     failed = ~np.isfinite(cube.point[model]).all(axis=1)
     columns: dict[str, Any] = {
         "n": np.bincount(codes[keep], minlength=n),
         "failed": np.bincount(codes[failed], minlength=n),
-        "mase": means.pop("mase"),
-        "mae": means.pop("mae"),
-        "rmse": np.sqrt(means.pop("mse")),
-        "bias": means.pop("bias"),
-        "smape": means.pop("smape"),
-        "wape": ratio(rows["mae"] * observed, level),
-        "rmsse": np.sqrt(means.pop("msse")),
-        "wql": ratio(rows["crps"] * observed, level),
-        "crps": means.pop("crps"),
+        "mase": mean("mase"),
+        "mae": mean("mae"),
+        "rmse": np.sqrt(mean("mse")),
+        "bias": mean("bias"),
+        "smape": mean("smape"),
+        "wape": wape,
+        "rmsse": np.sqrt(mean("msse")),
+        "wql": wql,
+        "crps": mean("crps"),
     }
-    del means["wape"], means["wql"]
-    return pd.DataFrame(columns | means)
+    del rows["wape"]
+    return pd.DataFrame(columns | {name: mean(name) for name in list(rows)})
 
 
-def _owa(table: pd.DataFrame, result: BacktestResult, keys: list[str]) -> Floats:
+def _owa(table: pd.DataFrame, result: BacktestResult) -> Floats:
     """OWA of each row against the naive2 row of the same group; NaN where naive2 is not in the run."""
     kinds = result.facts.get("kinds", {})
     naive2 = [m for m in result.models if kinds.get(m, m) == "naive2"]
@@ -172,29 +185,16 @@ def _owa(table: pd.DataFrame, result: BacktestResult, keys: list[str]) -> Floats
 
 def undefined(result: BacktestResult) -> pd.DataFrame:
     """Scores of single series and folds that have no value although there is a forecast, and why."""
-    cube = Cube.of(result)
-    columns = ["model", "unique_id", "fold", "metric", "reason"]
+    cube, lag = Cube.of(result), int(result.facts["season_length"])
+    names = {"mse": "rmse", "msse": "rmsse"}
     found = []
     for m, model in enumerate(result.models):
-        names = {"mse": "rmse", "msse": "rmsse"}
+        there = np.isfinite(cube.point[m]).all(axis=1)
         for metric, values in cube.row_scores(m).items():
-            for r in np.flatnonzero(~np.isfinite(values) & np.isfinite(cube.point[m]).all(axis=1)):
-                row = cube.rows.iloc[int(r)]
-                found.append((model, row["unique_id"], row["fold"], names.get(metric, metric), _why(cube, int(r), metric, result)))
-    return pd.DataFrame(found, columns=columns)
-
-
-def _why(cube: Cube, row: int, metric: str, result: BacktestResult) -> str:
-    if not np.isfinite(cube.y[row]).any():
-        return "no target was observed"
-    if metric in ("mase", "msse"):
-        season = result.facts["season_length"]
-        return f"the past never changes at lag {season}, so there is no scale"
-    if metric in ("wape", "wql"):
-        return "every observed target is zero"
-    if metric == "directional":
-        return "no observed target differs from the last value before the cutoff"
-    return "a forecast of an observed step is missing"
+            for r in np.flatnonzero(~np.isfinite(values) & there).tolist():
+                key, fold = cube.rows["unique_id"].iloc[r], cube.rows["fold"].iloc[r]
+                found.append((model, key, fold, names.get(metric, metric), cube.why(metric, m, r, lag)))
+    return pd.DataFrame(found, columns=["model", "unique_id", "fold", "metric", "reason"])
 
 
 def origin_losses(result: BacktestResult) -> tuple[pd.DataFrame, str]:
@@ -222,10 +222,11 @@ def compare_models(result: BacktestResult, benchmark: str | None = None) -> list
         raise ConfigError(f"there is no model '{benchmark}' in this result{did_you_mean(benchmark, result.models)}")
     losses, _ = origin_losses(result)
     against = benchmark or best_baseline(result)
-    horizon, step = int(result.facts["horizon"]), int(result.facts["step_size"])
+    reach = int(result.facts["horizon"]) + int(result.facts["gap"])
+    step = int(result.facts["step_size"])
     own = losses[against].to_numpy()
     return [
-        compare(losses[m].to_numpy(), own, model=m, benchmark=against, horizon=horizon, step_size=step)
+        compare(losses[m].to_numpy(), own, model=m, benchmark=against, horizon=reach, step_size=step)
         for m in result.models
         if m != against
     ]

@@ -22,6 +22,7 @@ from tsforecast.windows import Batch, Windows, split_by_time
 __all__ = ["Ridge"]
 
 CHUNK = 4_096  # windows whose features are held at once
+PRODUCTS = 4_000_000  # held at once while forecasting
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
 
 
@@ -107,7 +108,7 @@ class _FittedRidge(FittedModel):
 
     def _answer(self, batch: Batch) -> Answer:
         seen, features = self.sight.look(batch)
-        out = (features @ self.weights).unsqueeze(2) + seen.base
+        out = _products(features, self.weights).unsqueeze(2) + seen.base
         values = seen.units(torch.cat([out, out + self.spread], dim=2))
         return Answer(values[:, :, 0], values[:, :, 1:])
 
@@ -132,6 +133,13 @@ class _Sight:
         if self.gaps:
             parts.append(1 - seen.x[:, :, 1])
         return seen, torch.cat(parts, dim=1).double()
+
+
+def _products(features: Tensor, weights: Tensor) -> Tensor:
+    """features `[B, F]` times weights `[F, H]`, row by row: in a matrix product the last bits of a row may depend on
+    its place in the batch."""
+    few = max(PRODUCTS // weights.numel(), 1)
+    return torch.cat([(rows.unsqueeze(2) * weights).sum(1) for rows in torch.split(features, few)])
 
 
 def _residual(batch: Batch, seen: Encoded) -> tuple[Tensor, Tensor]:

@@ -23,14 +23,16 @@ from tsforecast.windows import Batch, Split, Windows, split_by_time
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
+LEAST_CONTEXT = 2  # a single value has no size to scale by
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Recurrent:
     """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
 
-    input_size   steps of context; None: a week of a daily cycle, else three seasons, at least two horizons
-    patch_size   steps that become one token; 1 is the classic step-by-step form; None: a season where that leaves
-                 4 to 32 tokens, 1 for short contexts
+    input_size   steps of context; None: a week of a daily cycle, else three or four seasons, at least two horizons
+    patch_size   steps that become one token; 1 is the classic step-by-step form; None: the largest part of a season
+                 that leaves 4 to 32 tokens, 1 for very short contexts
     hidden_size  width of the state
     num_layers   stacked layers
     dropout      between layers and before the answer, in training
@@ -73,16 +75,18 @@ class _Recurrent:
     def fit(self, past: Panel, horizon: int, /) -> _FittedRecurrent:
         """Train on every window of `past`, validating on the last part of its time.
 
-        Raises DataError where no series has more than `horizon` steps, ConfigError where the device is not there.
+        Raises DataError where no series is long enough for a single window, ConfigError where the device is not there.
         """
         device = pick_device(self.training.device)
         size, patch = self._sizes(past, horizon)
         valid = int(self.training.val_share * float(np.median(past.lengths)))
-        split = split_by_time(past, horizon, max(valid, horizon) if self.training.val_share else 0)
-        if not (split.train_high > split.train_low).any():
+        valid = max(valid, horizon) if self.training.val_share else 0
+        split = split_by_time(past, horizon, valid, LEAST_CONTEXT)
+        if split.n_train == 0:
+            longest = int(past.lengths.argmax())
             raise DataError(
                 f"{self.name}: no series is long enough to train on: a horizon of {horizon} needs at least "
-                f"{horizon + 1} steps, the longest ('{past.ids[int(past.lengths.argmax())]}') has {past.lengths.max()}"
+                f"{LEAST_CONTEXT + horizon} steps, the longest ('{past.ids[longest]}') has {past.lengths[longest]}"
             )
         windows = Windows.of(past, size, horizon, device)
         if self.residual == "auto":
