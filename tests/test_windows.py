@@ -1,0 +1,210 @@
+"""Windows cut by index, told by clock panels: every value is the number of its own step."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from cases import clock, panel, sensors
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsforecast.models.sampling import Draws, every_origin, validation_windows
+from tsforecast.panel import View
+from tsforecast.windows import Batch, Windows, contexts, split_by_time
+
+NAN = np.nan
+CPU = torch.device("cpu")
+
+
+def gather(windows: Windows, origins: list[int], floors: list[int]) -> Batch:
+    return windows.gather(torch.tensor(origins), torch.tensor(floors))
+
+
+def test_a_window_is_its_context_and_the_steps_after_it() -> None:
+    windows = Windows.of(clock((0, 10), (100, 106)), input_size=4, horizon=2)
+    batch = gather(windows, [4, 8, 14], [0, 0, 10])  # rows 10 to 15 of the flat arrays are the second series
+    np.testing.assert_array_equal(batch.context[:, :, 0], [[0, 1, 2, 3], [4, 5, 6, 7], [100, 101, 102, 103]])
+    np.testing.assert_array_equal(batch.target[:, :, 0], [[4, 5], [8, 9], [104, 105]])
+    assert batch.hist.shape == (3, 4, 0) and batch.futr.shape == (3, 6, 0)
+
+
+def test_steps_before_a_series_are_missing_and_never_those_of_its_neighbour() -> None:
+    windows = Windows.of(clock((0, 10), (100, 106)), input_size=4, horizon=2)
+    batch = gather(windows, [2, 11], [0, 10])
+    np.testing.assert_array_equal(batch.context[:, :, 0], [[NAN, NAN, 0, 1], [NAN, NAN, NAN, 100]])
+    np.testing.assert_array_equal(batch.target[:, :, 0], [[2, 3], [101, 102]])
+
+
+def test_past_only_covariates_end_with_the_context_and_those_known_ahead_go_on() -> None:
+    data = panel(np.arange(10), hist=np.arange(10) + 100, futr=np.arange(10) + 200)
+    batch = gather(Windows.of(data, input_size=3, horizon=2), [1, 6], [0, 0])
+    np.testing.assert_array_equal(batch.hist[:, :, 0], [[NAN, NAN, 100], [103, 104, 105]])
+    np.testing.assert_array_equal(batch.futr[:, :, 0], [[NAN, NAN, 200, 201, 202], [203, 204, 205, 206, 207]])
+
+
+@given(st.integers(1, 30), st.integers(1, 10), st.integers(0, 2**32 - 1))
+def test_one_gather_is_numpy_slicing(input_size: int, horizon: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(horizon + 1, 40, size=3)
+    data = panel(*(rng.normal(size=n) for n in lengths))
+    split = split_by_time(data, horizon, 0)
+    origins, floors = every_origin(split.train_low, split.train_high, split.floors, 10_000)
+    assert len(origins) == sum(n - horizon for n in lengths)
+    batch = Windows.of(data, input_size, horizon).gather(origins, floors)
+    for row, (origin, floor) in enumerate(zip(origins.tolist(), floors.tolist(), strict=True)):
+        known = data.values[max(origin - input_size, floor) : origin]
+        np.testing.assert_array_equal(batch.context[row, :, 0], np.append(np.full(input_size - len(known), NAN), known))
+        np.testing.assert_array_equal(batch.target[row, :, 0], data.values[origin : origin + horizon])
+
+
+@given(st.integers(1, 40), st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_contexts_of_views_are_the_ends_of_their_pasts(input_size: int, lengths: list[int]) -> None:
+    data = clock(*((10 * i, 10 * i + n) for i, n in enumerate(lengths)))
+    batch = contexts([View(data, data.future(2))], input_size)
+    assert batch.context.shape == (len(lengths), input_size, 1) and batch.target.shape == (len(lengths), 0, 1)
+    for row in range(len(lengths)):
+        known = data.series(row)[-input_size:]
+        np.testing.assert_array_equal(batch.context[row, :, 0], np.append(np.full(input_size - len(known), NAN), known))
+
+
+def test_a_context_to_forecast_from_is_the_context_that_was_trained_on() -> None:
+    data = sensors((60, 50), covariates=True)
+    cut = data.cut(data.ends - 5)
+    view = View(cut, cut.future(5, np.stack([data.futr[e - 5 : e, :1] for e in data.ends])))
+    asked = contexts([view], 14)
+    trained = Windows.of(data, 14, 5).gather(torch.tensor(cut.ends), torch.tensor(cut.starts))
+    for one, two in zip(
+        (asked.context, asked.hist, asked.futr), (trained.context, trained.hist, trained.futr), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_what_lies_past_a_cutoff_never_reaches_the_training_device() -> None:
+    data = clock((0, 50), (0, 50))
+    windows = Windows.of(data.cut(data.starts + 30), input_size=4, horizon=2)
+    held = windows.values[torch.isfinite(windows.values)]
+    assert held.max() == 29 and len(held) == 60
+
+
+def test_memory_is_proportional_to_the_observations_and_not_to_windows_or_the_longest_series() -> None:
+    data = panel(np.zeros(10_000), *(np.zeros(20) for _ in range(100)))
+    windows = Windows.of(data, input_size=500, horizon=100)
+    assert windows.values.shape == (500 + 12_000 + 100,)
+    assert windows.hist.shape == (12_600, 0)
+
+
+def test_gathering_takes_no_loop_over_windows() -> None:
+    """4,096 windows take less than 20 times as long as 16: a loop would take 256 times as long."""
+    windows = Windows.of(panel(np.arange(20_000.0)), input_size=48, horizon=12)
+
+    def seconds(n: int) -> float:
+        origins, floors = torch.randint(100, 19_000, (n,)), torch.zeros(n, dtype=torch.long)
+        times = []
+        for _ in range(20):
+            start = time.perf_counter()
+            windows.gather(origins, floors)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    seconds(16)
+    assert seconds(4_096) < 20 * seconds(16) + 0.01
+
+
+def test_the_split_in_numbers() -> None:
+    """Ten steps, horizon 2, the last 4 for validation: targets 1-2 ... 4-5 train, 6-7 ... 8-9 validate."""
+    split = split_by_time(clock((0, 10)), horizon=2, valid_steps=4)
+    assert [int(a[0]) for a in split] == [0, 1, 5, 6, 9]
+    assert split.n_train == 4
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=1, max_size=5),
+    st.integers(1, 8),
+    st.integers(0, 30),
+    st.integers(1, 12),
+)
+def test_training_and_validation_share_no_target_step_and_validation_is_later(
+    lengths: list[int], horizon: int, valid_steps: int, least_context: int
+) -> None:
+    data = clock(*((0, n) for n in lengths))
+    split = split_by_time(data, horizon, valid_steps, least_context)
+    for start, end, floor, a, b, c, d in zip(data.starts, data.ends, *split, strict=True):
+        assert floor == start
+        train = {step for origin in range(a, b) for step in range(origin, origin + horizon)}
+        valid = {step for origin in range(c, d) for step in range(origin, origin + horizon)}
+        assert not train & valid and max(train, default=-1) < min(valid, default=end)
+        assert all(start + least_context <= step < end for step in train | valid)
+        if end - start >= least_context + horizon + valid_steps:  # room for both: every step is somebody's target
+            assert (train | valid) - set(range(end - valid_steps, end)) == set(
+                range(start + least_context, end - valid_steps)
+            )
+        if not valid:  # too short to give anything away: all of it trains
+            assert len(range(a, b)) == max(end - start - least_context - horizon + 1, 0)
+
+
+def test_a_split_that_shared_a_step_would_be_noticed() -> None:
+    split = split_by_time(clock((0, 30)), horizon=3, valid_steps=9)
+    leaky = split._replace(train_high=split.train_high + 1)
+    assert leaky.train_high[0] - 1 + 3 - 1 == leaky.valid_low[0]  # the last training target is the first to validate
+    assert split.train_high[0] - 1 + 3 - 1 < split.valid_low[0]
+
+
+def test_drawn_windows_are_even_over_series_then_over_time_and_the_same_for_the_same_seed() -> None:
+    data = clock((0, 1_000), (0, 100), (0, 3))
+    split = split_by_time(data, horizon=4, valid_steps=0)
+    draws = Draws(split, batch_size=2_000, steps=5, seed=7, device=CPU)
+    assert len(draws) == 5
+    origins, floors = (torch.cat(part).numpy() for part in zip(*draws, strict=True))
+    assert set(floors) == {0, 1_000}  # the third series is too short for a window
+    assert abs((floors == 0).mean() - 0.5) < 0.03
+    assert abs(origins[floors == 0].mean() - (1 + 996) / 2) < 15
+    assert origins[floors == 0].min() >= 1 and origins[floors == 0].max() <= 996
+    assert origins[floors == 1_000].min() == 1_001 and origins[floors == 1_000].max() == 1_096
+    again = torch.cat([o for o, _ in Draws(split, 2_000, 5, 7, CPU)]).numpy()
+    np.testing.assert_array_equal(origins, again)
+    other = torch.cat([o for o, _ in Draws(split, 2_000, 5, 8, CPU)]).numpy()
+    assert (origins != other).any()
+
+
+def test_every_origin_comes_once_and_too_many_are_thinned_evenly() -> None:
+    low, high, floors = np.array([3, 20, 50]), np.array([6, 20, 52]), np.array([0, 15, 45])
+    origins, where = every_origin(low, high, floors, most=100)
+    assert origins.tolist() == [3, 4, 5, 50, 51] and where.tolist() == [0, 0, 0, 45, 45]
+    thin, where = every_origin(np.array([0]), np.array([1_000]), np.array([0]), most=11)
+    assert len(thin) == 11 and thin[0] == 0 and thin[-1] == 999
+    assert set(np.diff(thin).tolist()) <= {99, 100}
+    assert len(every_origin(low, low, floors, most=5)[0]) == 0
+
+
+def test_validation_windows_are_the_same_every_time_and_none_is_no_batch() -> None:
+    split = split_by_time(clock((0, 200), (0, 100)), horizon=5, valid_steps=20)
+    fixed = validation_windows(split, batch_size=10, device=CPU)
+    origins = torch.cat([o for o, _ in fixed])
+    assert len(fixed) == 4 and origins.tolist() == [*range(180, 196), *range(280, 296)]
+    assert torch.equal(origins, torch.cat([o for o, _ in fixed]))
+    assert len(validation_windows(split_by_time(clock((0, 20)), 5, 0), 10, CPU)) == 0
+
+
+@pytest.mark.parametrize("poison", [NAN, 1e9])
+def test_a_window_scaler_never_sees_the_target(poison: float) -> None:
+    from tsforecast.models.encoding import Encoding
+    from tsforecast.transforms import parse_transform
+
+    data = sensors((60,))
+    spoiled = data.values.copy()
+    spoiled[30:] = poison
+    dirty = replace(data, values=spoiled)
+    for name in ("standard", "robust", "minmax", "log+standard", "seasonal_difference+standard"):
+        seen = []
+        for one in (data, dirty):
+            windows = Windows.of(one, 14, 5)
+            batch = gather(windows, [30], [0])
+            encoding = Encoding.of(windows, parse_transform(name, season_length=7), season=7)
+            encoded = encoding.encode(batch)
+            seen.append((encoded.x, encoded.base, encoded.units(torch.ones(1, 5, 1))))
+        for clean, other in zip(*seen, strict=True):
+            assert torch.equal(clean, other), name
