@@ -151,6 +151,8 @@ def remarks(result: BacktestResult, metric: str) -> list[str]:
             f"At {where} up to {most} of {facts['n_series']} series took no part: too few steps before the cutoff, or "
             " nothing observed after it."
         )
+    if facts["freq"] == "bars":
+        lines.append("A bar is one row of the data, such as a trading day: days without a row are not counted.")
     if metric == "mae":
         lines.append("MASE is undefined here, so models are ranked by MAE, in the units of the data.")
     return lines

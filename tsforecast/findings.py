@@ -96,6 +96,7 @@ def find(result: BacktestResult) -> Findings:
     main = next((m for m in ranked if m in subjects), ranked[0])
     verdicts = answer.verdicts_on(subjects, against_baseline, "the best baseline")
     verdicts += answer.verdicts_on(subjects, against_rivals, "")
+    verdicts.sort(key=lambda v: subjects.index(v.model))
     by_series = result.scores(by=("model", "unique_id"))
     rows = [*dict.fromkeys(m for m in [main, *rivals, baseline, *ranked] if m is not None)]
     return Findings(
@@ -171,7 +172,8 @@ def _shown(scores: pd.DataFrame, metric: str, main: str) -> list[tuple[str, str]
     known = scores[scores[metric].notna()].sort_values([metric, "unique_id"])
     picks: dict[str, list[str]] = {}
     if len(known):
-        for why, place in (("largest", -1), ("median", (len(known) - 1) // 2), ("smallest", 0)):
+        middle = [("median", (len(known) - 1) // 2)] if len(known) > 2 else []
+        for why, place in (("largest", -1), *middle, ("smallest", 0)):
             picks.setdefault(str(known["unique_id"].iloc[place]), []).append(f"{why} error of {visible(main)}")
     picks.setdefault(str(scores["unique_id"].iloc[0]), []).append("the first series")
     return [(name, joined(whys)) for name, whys in picks.items()]

@@ -67,8 +67,7 @@ def summary_table(findings: Findings) -> Table:
         ),
     ]
     columns: list[tuple[str, list[Cell], str]] = []
-    for head, key, meaning in errors:
-        columns.append((head, _smallest(table[key]), meaning))
+    columns += [(head, _smallest(table[key]), meaning) for head, key, meaning in errors if key in table]
     if findings.baseline:
         columns[1:1] = [
             (f"error against {rival}", _gains(table),
@@ -204,8 +203,8 @@ def calibration_table(findings: Findings) -> Table:
 
 def facts_table(facts: Mapping[str, Any]) -> Table:
     """The facts of the run, nested ones spelled with dots."""
-    skip = {"reading_notes"}
-    rows = [[Cell(visible(k)), Cell(visible(v, 600))] for k, v in _flat(facts) if k not in skip]
+    skip = ("reading_notes", "kinds")
+    rows = [[Cell(visible(k)), Cell(visible(v, 600))] for k, v in _flat(facts) if k.partition(".")[0] not in skip]
     return Table(["fact", "value"], rows)
 
 

@@ -88,7 +88,7 @@ def moments(values: Iterable[Any]) -> list[str]:
 def moment(value: Any) -> str:
     """A time without what says nothing: midnight, whole seconds, the offset of the time zone."""
     if not isinstance(value, pd.Timestamp):
-        return re.sub(r"(\d\d:\d\d):00(?=$|[+-])", r"\1", str(value))
+        return re.sub(r"(\d\d:\d\d)(:00)?([+-]\d\d:\d\d)?$", r"\1", str(value))
     bare = value.tz_localize(None)
     if bare == bare.normalize():
         return f"{bare:%Y-%m-%d}"
