@@ -48,7 +48,8 @@ class Encoding:
     @classmethod
     def of(cls, windows: Windows, transform: Transform, season: int) -> Encoding:
         """Settle the scale of the covariates known ahead on the training rows."""
-        mean, std = mean_and_std(windows.futr.unsqueeze(0))
+        known = windows.futr[~windows.futr.isnan().any(dim=1)]  # no sum depends on how much lies around the panel
+        mean, std = mean_and_std(known.unsqueeze(0))
         return cls(transform, season, mean, usable(std, mean))
 
     @property
