@@ -174,7 +174,5 @@ class BacktestResult:
         for name, columns in TABLES.items():
             lost = [c for c in columns if c not in tables[name].columns]
             if lost:
-                raise DataError(
-                    f"{folder}/{name}.parquet: the columns {listing(lost)} are missing; run the backtest again"
-                )
+                raise DataError(f"{folder}/{name}.parquet: columns missing: {listing(lost)}; run the backtest again")
         return cls(facts=facts, **tables)
