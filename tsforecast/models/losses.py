@@ -28,7 +28,10 @@ def relative_error(forecast: Tensor, target: Tensor) -> Tensor:
     return torch.where(seen, 2 * (there - forecast).abs() / size, torch.nan)
 
 
-def masked_mean(loss: Tensor) -> Tensor:
-    """Mean over the observed elements; 0 where nothing was observed."""
-    seen = ~torch.isnan(loss)
+def masked_mean(loss: Tensor, seen: Tensor) -> Tensor:
+    """Mean over the elements that were observed; 0 where none was. A forecast that is NaN makes it NaN.
+
+    seen   which, of a shape that `loss` has or broadcasts to
+    """
+    seen = seen.expand_as(loss)
     return torch.where(seen, loss, 0.0).sum() / seen.sum().clamp_min(1)

@@ -118,13 +118,14 @@ class ForecastModule(pl.LightningModule):
         target = seen.target(batch.target)
         # a context that hardly moves makes any target huge: such windows count no more than others
         size = torch.nan_to_num(target.abs(), nan=0.0).amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
-        loss = masked_mean(pinball(out, target, self.levels) / size)
+        seen_target = ~target.isnan()
+        loss = masked_mean(pinball(out, target, self.levels) / size, seen_target)
         weight = self.training_settings.relative
         if weight:
             positive = ~((batch.context <= 0).any(1, keepdim=True) | (batch.target <= 0).any(1, keepdim=True))
             median = seen.units(out[:, :, self.median : self.median + 1])
             relative = relative_error(median, batch.target)
-            loss = loss + weight * masked_mean(torch.where(positive, relative, torch.nan)).float()
+            loss = loss + weight * masked_mean(relative, positive & seen_target).float()
         return loss
 
     def training_step(self, batch: Places, batch_idx: int) -> Tensor:

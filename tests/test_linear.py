@@ -1,0 +1,153 @@
+"""The ridge against numpy on explicit windows, its limits, and effects planted in covariates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cases import HORIZON, folds, panel, sensors
+
+from tsforecast.errors import ConfigError, DataError
+from tsforecast.forecast import QUANTILES
+from tsforecast.models.linear import Ridge, _products
+from tsforecast.models.naive import Naive, SeasonalNaive
+from tsforecast.panel import Panel
+
+
+def rounded(x: np.ndarray) -> np.ndarray:
+    """Numbers that are the same in float32, in which windows are shown to models."""
+    return np.round(x * 64) / 64
+
+
+def test_it_is_the_solution_of_the_penalised_normal_equations() -> None:
+    """One series, identity scaling, one penalty; 60 steps, context 6, horizon 3, the last 12 steps validate."""
+    values = rounded(np.sin(np.arange(60) / 3) + np.random.default_rng(0).normal(size=60) / 4)
+    size, horizon, penalty = 6, 3, 2.5
+    origins = [o for o in range(size, 60 - horizon + 1) if not 48 - horizon < o < 48]  # no target on both sides of 48
+    last = values[np.array(origins) - 1, None]
+    x = np.array([np.append(values[o - size : o], 1.0) for o in origins])
+    y = np.array([values[o : o + horizon] for o in origins]) - last
+    late = np.array(origins) >= 48
+
+    def solved(rows: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(x[rows].T @ x[rows] + penalty * np.eye(size + 1), x[rows].T @ y[rows])
+
+    past = panel(values)
+    recipe = Ridge(input_size=size, penalties=(penalty,), scaling="identity")
+    answer = recipe.fit(past, horizon).predict(past)
+    point = values[-1] + np.append(values[-size:], 1.0) @ solved(late | ~late)
+    np.testing.assert_allclose(answer.point[0], point, rtol=1e-9)
+    errors = y[late] - x[late] @ solved(~late)  # of a map that has not seen them
+    for k, q in enumerate(QUANTILES):
+        np.testing.assert_allclose(answer.quantiles[0, :, k], point + np.quantile(errors, q, axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("season", "naive"), [(1, Naive()), (7, SeasonalNaive())])
+def test_a_huge_penalty_means_the_naive_forecast_that_was_closer(season: int, naive: Any) -> None:
+    past = replace(sensors(), season_length=season)
+    answer = Ridge(input_size=14, penalties=(1e18,)).fit(past, HORIZON).predict(past)
+    np.testing.assert_allclose(answer.point, naive.fit(past, HORIZON).predict(past).point, rtol=1e-6)
+
+
+def test_the_penalty_is_chosen_by_later_windows() -> None:
+    rng = np.random.default_rng(1)
+    wave, walk = np.sin(np.arange(300) / 5), np.cumsum(rng.normal(size=300))
+    for values, chosen in ((wave, 1e-3), (walk, 1e12)):
+        past = panel(values)
+        free, fixed = (Ridge(input_size=40, penalties=p).fit(past, 5).predict(past) for p in ((1e-3, 1e12), (chosen,)))
+        np.testing.assert_array_equal(free.point, fixed.point)
+
+
+def test_a_linear_recurrence_is_forecast_exactly() -> None:
+    """A sine follows y_t = 2 cos(w) y_{t-1} - y_{t-2}: a linear map of the context knows the whole horizon."""
+    wave = 10 + np.sin(np.arange(412) / 5)
+    past = panel(wave[:400])
+    answer = Ridge(input_size=30, penalties=(1e-6,)).fit(past, 12).predict(past)
+    np.testing.assert_allclose(answer.point[0], wave[400:], atol=0.01)
+
+
+def test_what_is_missing_is_told_only_where_something_is_missing() -> None:
+    whole = sensors((90, 90))
+    fitted = Ridge(input_size=14).fit(whole, HORIZON)
+    assert fitted.weights.shape == (14 + 1, HORIZON)
+    values = whole.values.copy()
+    values[40] = np.nan
+    assert Ridge(input_size=14).fit(replace(whole, values=values), HORIZON).weights.shape == (2 * 14 + 1, HORIZON)
+    assert Ridge(input_size=14).fit(sensors((90, 17)), HORIZON).weights.shape == (2 * 14 + 1, HORIZON)
+    cut = whole.cut(whole.ends - 30)  # beyond the cutoff, nobody minds
+    assert Ridge(input_size=14).fit(replace(cut, values=values[: len(cut.values)]), HORIZON).weights.shape[0] == 29
+
+
+def test_scaling_by_name_and_quantiles_stay_in_order_and_positive_under_a_logarithm() -> None:
+    past = sensors()
+    answer = Ridge(input_size=14, scaling="log+standard").fit(past, HORIZON).predict(past)
+    assert (answer.quantiles > 0).all() and (np.diff(answer.quantiles, axis=2) >= 0).all()
+    with pytest.raises(DataError, match="logarithm needs values above 0"):
+        Ridge(input_size=14, scaling="log").fit(replace(past, values=past.values - 25), HORIZON)
+
+
+def planted(n: int = 300, seed: int = 0) -> tuple[Panel, Panel]:
+    """Two series that are 10 plus twice a random covariate and a little noise: with the covariate known ahead, and
+    without."""
+    rng = np.random.default_rng(seed)
+    price = rng.normal(size=2 * n)
+    values = 10 + 2 * price + 0.1 * rng.normal(size=2 * n)
+    with_price = panel(values[:n], values[n:], futr=price)
+    return with_price, replace(with_price, futr=price[:, None][:, :0], futr_names=())
+
+
+def mae(recipe: Any, whole: Panel) -> float:
+    """Mean absolute error over four folds."""
+    found = folds(whole, horizon=HORIZON, n_windows=4)
+    answers = recipe.fit(found[0].training, HORIZON).predict([fold.view for fold in found])
+    return float(np.mean([np.abs(a.point - f.truth()[0]).mean() for a, f in zip(answers, found, strict=True)]))
+
+
+def test_an_effect_that_is_known_ahead_is_used() -> None:
+    with_price, without = planted()
+    recipe = Ridge(input_size=30)
+    assert mae(recipe, without) > 1.2  # nothing but the noise of the covariate is left to guess
+    assert mae(recipe, with_price) < 0.5
+
+
+def test_past_only_covariates_are_used() -> None:
+    """The series is what the covariate was one step before: only the first step can be known."""
+    rng = np.random.default_rng(2)
+    leading = rng.normal(size=400)
+    past = panel(np.append(0.0, leading[:-1]), hist=leading)
+    errors = [np.abs(a.point[0] - f.truth()[0][0]) for f in folds(past, horizon=3, n_windows=20)
+              for a in [Ridge(input_size=8).fit(f.training, 3).predict(f.past)]]  # fmt: skip
+    assert np.mean(errors, axis=0)[0] < 0.25 and np.mean(errors, axis=0)[1] > 0.5
+
+
+def test_a_product_by_rows_does_not_depend_on_the_other_rows() -> None:
+    torch.manual_seed(0)
+    x, w = torch.randn(300, 64, dtype=torch.float64), torch.randn(64, 5, dtype=torch.float64)
+    whole = _products(x, w)
+    np.testing.assert_allclose(whole, x @ w, rtol=1e-10, atol=1e-12)
+    assert all(torch.equal(_products(x[i : i + 1], w)[0], whole[i]) for i in range(300))
+
+
+def test_too_short_a_panel_is_refused_with_the_steps_it_needs() -> None:
+    with pytest.raises(DataError, match=r"context of 10 steps and a horizon of 5 need 15 steps.*'s1'\) has 14"):
+        Ridge(input_size=40).fit(panel(np.arange(12.0), np.arange(14.0)), 5)
+    assert Ridge(input_size=40).fit(panel(np.arange(15.0)), 5).predict(panel(np.arange(15.0))).failures == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"penalties": ()}, r"ridge\.penalties=\[\]"),
+        ({"penalties": (0.0, 1.0)}, "give one or more positive numbers"),
+        ({"input_size": 0}, r"ridge\.input_size=0: must be between 1 and 10000"),
+        ({"val_share": 0.0}, r"ridge\.val_share=0\.0"),
+        ({"scaling": "standart"}, "did you mean 'standard'"),
+        ({"quantiles": (0.9, 0.5)}, "ascending"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Ridge(**settings)

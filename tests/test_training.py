@@ -1,0 +1,284 @@
+"""How networks are trained: losses, draws, early stopping, penalties, and that training leaves no trace elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cases import SMALL, TINY, clock, panel, sensors
+from torch import nn
+
+from tsforecast import progress
+from tsforecast.backtesting import run_backtest
+from tsforecast.errors import ConfigError
+from tsforecast.folds import Plan
+from tsforecast.models.encoding import Encoding
+from tsforecast.models.losses import masked_mean, pinball, relative_error
+from tsforecast.models.naive import Naive
+from tsforecast.models.nets import SegmentRNN
+from tsforecast.models.recurrent import LSTM
+from tsforecast.models.sampling import validation_windows
+from tsforecast.models.training import ForecastModule, Training, pick_device, train
+from tsforecast.transforms import Standard
+from tsforecast.windows import Windows, split_by_time
+
+LEVELS = (0.1, 0.5, 0.9)
+NAN = torch.nan
+
+
+def test_the_pinball_loss_is_twice_the_quantile_loss_and_the_absolute_error_at_the_median() -> None:
+    rng = np.random.default_rng(0)
+    y, f = rng.normal(size=(7, 4, 1)), rng.normal(size=(7, 4, 3))
+    loss = pinball(torch.tensor(f), torch.tensor(y), torch.tensor(LEVELS)).numpy()
+    for k, q in enumerate(LEVELS):
+        by_hand = 2 * (y[:, :, 0] - f[:, :, k]) * (q - (y[:, :, 0] < f[:, :, k]))
+        np.testing.assert_allclose(loss[:, :, k], by_hand, rtol=1e-6)
+    np.testing.assert_allclose(loss[:, :, 1], np.abs(y[:, :, 0] - f[:, :, 1]), rtol=1e-6)
+
+
+def test_the_relative_error_is_the_term_of_smape_and_growing_does_not_lower_it() -> None:
+    y, f = torch.tensor([4.0, 0.0, -3.0, NAN]), torch.tensor([2.0, 0.0, 3.0, 1.0], requires_grad=True)
+    loss = relative_error(f, y)
+    np.testing.assert_allclose(loss.detach(), [2 * 2 / 6, 0, 2, np.nan])
+    masked_mean(loss, ~y.isnan()).backward()
+    # of y = 4, f = 2: -2 / 6, the denominator held constant; with it the gradient would be -2 / 6 - 2 * 2 / 36
+    np.testing.assert_allclose(f.grad, np.array([-2 / 6, 0, 2 / 6, 0]) / 3, rtol=1e-6)
+
+
+def test_a_target_that_was_not_observed_moves_no_weight() -> None:
+    target = torch.tensor([[1.0], [NAN]]).unsqueeze(2)
+    for loss in (lambda f: pinball(f, target, torch.tensor([0.5])), lambda f: relative_error(f, target)):
+        forecast = torch.tensor([[2.0], [5.0]]).unsqueeze(2).requires_grad_()
+        masked_mean(loss(forecast), ~target.isnan()).backward()
+        assert torch.isfinite(forecast.grad).all() and forecast.grad[1] == 0 and forecast.grad[0] != 0
+
+
+def test_the_mean_of_nothing_observed_is_zero_and_a_forecast_that_is_nan_is_no_missing_target() -> None:
+    loss = torch.tensor([[1.0, 3.0], [NAN, NAN]])
+    assert masked_mean(loss, torch.tensor([[True], [False]])) == 2
+    assert masked_mean(loss, torch.zeros(2, 1, dtype=torch.bool)) == 0
+    assert torch.isnan(masked_mean(loss, torch.ones(2, 1, dtype=torch.bool)))
+
+
+class Bench:
+    """A small network, its windows and its split: `train` and look inside."""
+
+    def __init__(self, seed: int = 0, valid_steps: int = 24) -> None:
+        data = sensors((120, 100))
+        self.windows = Windows.of(data, 14, 5)
+        self.split = split_by_time(data, 5, valid_steps, 2)
+        self.encoding = Encoding.of(self.windows, Standard(), 7)
+        torch.manual_seed(seed)
+        self.net = SegmentRNN(
+            cell="lstm", input_size=14, horizon=5, channels=2, known=0, outputs=3, patch_size=7, hidden_size=16,
+            num_layers=1, dropout=0.0, attention=False,
+        )  # fmt: skip
+
+    def train(self, **settings: Any) -> list[tuple[int, float, float]]:
+        self.training = Training(**{"max_steps": 30, "batch_size": 16, "device": "cpu", **settings})
+        return train(self.net, self.windows, self.split, self.encoding, LEVELS, self.training, seed=3)
+
+    def valid_loss(self) -> float:
+        """The validation loss of the network as it is."""
+        module = ForecastModule(self.net, self.windows, self.encoding, torch.tensor(LEVELS), self.training, 1)
+        with torch.no_grad():
+            parts = [
+                (float(module.loss(*b)), len(b[0])) for b in validation_windows(self.split, 64, torch.device("cpu"))
+            ]
+        return sum(loss * n for loss, n in parts) / sum(n for _, n in parts)
+
+    def size(self) -> float:
+        return sum(float(p.detach().abs().sum()) for p in self.net.parameters())
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_generator() -> Any:
+    with torch.random.fork_rng():
+        yield
+
+
+def test_the_loss_goes_down_and_is_validated_twenty_times() -> None:
+    bench = Bench()
+    curve = bench.train(max_steps=60, patience=100)
+    steps, train_losses, valid_losses = (list(column) for column in zip(*curve, strict=True))
+    assert steps == list(range(3, 61, 3))
+    assert np.isfinite(train_losses).all() and np.isfinite(valid_losses).all()
+    assert np.mean(train_losses[-4:]) < 0.9 * train_losses[0] and valid_losses[-1] < valid_losses[0]
+
+
+def test_the_best_weights_are_kept_and_not_the_last() -> None:
+    bench = Bench()
+    curve = bench.train(max_steps=60, patience=100, learning_rate=0.1, schedule="constant")
+    losses = [valid for _, _, valid in curve]
+    assert losses[-1] > 1.02 * min(losses)  # else this would show nothing
+    assert bench.valid_loss() == pytest.approx(min(losses), rel=1e-5)
+    assert not bench.net.training
+
+
+def test_training_stops_when_the_validation_loss_does_not_improve() -> None:
+    bench = Bench()
+    curve = bench.train(max_steps=200, patience=2, learning_rate=0.1, schedule="constant")
+    losses = [valid for _, _, valid in curve]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 3 < 20 and curve[-1][0] < 200
+
+
+def test_without_validation_all_steps_are_taken_and_the_last_weights_kept() -> None:
+    bench = Bench(valid_steps=0)
+    curve = bench.train(max_steps=25)
+    assert [step for step, _, _ in curve] == [25] and np.isnan(curve[0][2]) and np.isfinite(curve[0][1])
+
+
+def test_l1_l2_and_clipping_have_effect() -> None:
+    plain, l1, l2, clipped = (Bench(valid_steps=0) for _ in range(4))
+    fast = {"max_steps": 40, "learning_rate": 0.01, "l2": 0.0}
+    plain.train(**fast)
+    l1.train(**fast, l1=0.1)
+    l2.train(**{**fast, "l2": 5.0})
+    clipped.train(**fast, clip=1e-9)
+    assert l1.size() < 0.9 * plain.size() and l2.size() < 0.9 * plain.size()
+    # gradients far below the epsilon of Adam hardly move anything
+    assert abs(clipped.size() / Bench().size() - 1) < 0.01 < abs(plain.size() / Bench().size() - 1)
+
+
+def test_the_same_seed_draws_the_same_windows_and_another_seed_others() -> None:
+    nets = []
+    for seed in (3, 3, 4):
+        bench = Bench()
+        training = Training(max_steps=5, batch_size=16, device="cpu")
+        train(bench.net, bench.windows, bench.split, bench.encoding, LEVELS, training, seed=seed)
+        nets.append(torch.cat([p.detach().flatten() for p in bench.net.parameters()]))
+    assert torch.equal(nets[0], nets[1]) and not torch.equal(nets[0], nets[2])
+
+
+def test_training_on_series_with_missing_values_stays_finite() -> None:
+    data = sensors((120, 100))
+    values = data.values.copy()
+    values[np.random.default_rng(0).random(len(values)) < 0.3] = np.nan
+    model = LSTM(**SMALL).fit(replace(data, values=values), 5)
+    assert np.isfinite(model.curves[["train_loss", "valid_loss"]]).all(axis=None)
+    assert all(torch.isfinite(p).all() for net in model.nets for p in net.parameters())
+
+
+def test_a_training_that_diverges_says_so_and_the_backtest_goes_on() -> None:
+    wild = LSTM(**{**SMALL, "training": replace(TINY, learning_rate=1e30, max_steps=30, schedule="constant")})
+    with pytest.raises(FloatingPointError, match=r"diverged: the loss is not finite at step \d+"):
+        wild.fit(sensors(), 5)
+    result = run_backtest(sensors(), {"wild": wild, "naive": Naive()}, Plan(horizon=5, n_windows=1))
+    assert len(result.failures) == 3 and "diverged" in result.failures["reason"][0]
+    assert result.forecasts.query("model == 'naive'")["forecast"].notna().all()
+
+
+def test_training_prints_nothing_writes_nothing_and_leaves_every_random_generator_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loggers = [logging.getLogger(name) for name in (None, "pytorch_lightning", "lightning", "torch")]
+    before = [(log.level, list(log.handlers)) for log in loggers]
+    torch.manual_seed(11), np.random.seed(12), random.seed(13)  # noqa: NPY002
+    states = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    threads, kind = torch.get_num_threads(), torch.get_default_dtype()
+    past = sensors()
+    LSTM(**SMALL).fit(past, 5).predict(past)
+    assert torch.equal(torch.random.get_rng_state(), states[0])
+    assert np.random.get_state()[1].tolist() == states[1] and random.getstate() == states[2]  # noqa: NPY002
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, kind)
+    assert [(log.level, list(log.handlers)) for log in loggers] == before
+    assert list(tmp_path.iterdir()) == []
+    printed = capfd.readouterr()
+    assert printed.out == "" and printed.err == ""
+
+
+def test_the_state_of_the_global_generator_does_not_change_a_network() -> None:
+    sizes = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        net = LSTM(**SMALL).fit(sensors(), 5).nets[0]
+        sizes.append(torch.cat([p.flatten() for p in net.parameters()]))
+    assert torch.equal(*sizes)
+
+
+def test_progress_is_told_while_training() -> None:
+    heard: list[float] = []
+    with progress.listening(heard.append):
+        Bench().train(max_steps=20, patience=100)
+    assert heard == sorted(heard) and heard[-1] == 1.0 and len(heard) == 20
+
+
+@pytest.mark.parametrize(("windows", "steps"), [(10, 500), (12_800, 2_000), (10**7, 6_000)])
+def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: int) -> None:
+    assert Training(passes=20.0, batch_size=128).steps(windows) == steps
+    assert Training(max_steps=7).steps(windows) == 7
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_steps": 0}, r"training\.max_steps=0: must be at least 1"),
+        ({"batch_size": 0}, r"training\.batch_size=0"),
+        ({"learning_rate": 0.0}, r"training\.learning_rate=0\.0: must be positive"),
+        ({"clip": float("nan")}, r"training\.clip=nan: must be positive"),
+        ({"l1": -1.0}, r"training\.l1=-1\.0: must not be negative"),
+        ({"val_share": 1.0}, r"training\.val_share=1\.0"),
+        ({"schedule": "cosine"}, r"training\.schedule='cosine'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Training(**settings)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device("auto").type in ("cpu", "cuda")
+    with pytest.raises(ConfigError, match=r"device='tpu': known are auto, cpu, cuda, mps"):
+        pick_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="this machine has none that torch can use"):
+            LSTM(training=Training(device="cuda")).fit(sensors(), 5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_about_the_forecasts_of_the_cpu() -> None:
+    past = sensors()
+    one, two = (
+        LSTM(**{**SMALL, "training": replace(TINY, device=device)}).fit(past, 5).predict(past)
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(one.point, two.point, rtol=0.05)
+
+
+class Copy(nn.Module):
+    """Answers the last value of the first channel, moved by a single weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, x: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(x), known.shape[1], 3) + self.shift
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_any_network_of_that_shape_is_trained_and_the_loss_has_no_units(scale: float) -> None:
+    """On a straight line the last value is too low by the step; the one weight learns how much, in scaled units."""
+    data = panel(scale * np.arange(1.0, 101.0))
+    windows = Windows.of(data, 10, 1)
+    encoding = Encoding.of(windows, Standard(), 1)
+    net = Copy()
+    split = split_by_time(data, 1, 10, 10)
+    settings = Training(max_steps=300, learning_rate=0.02, l2=0.0, relative=0.0, device="cpu")
+    train(net, windows, split, encoding, (0.25, 0.5, 0.75), settings, seed=0)
+    assert float(net.shift.detach()) == pytest.approx(1 / np.std(np.arange(10)), rel=0.02)
+
+
+def test_series_are_drawn_alike_however_long_they_are() -> None:
+    data = clock((0, 2_000), (0, 60))
+    split = split_by_time(data, 5, 0)
+    assert split.n_train == 1_995 + 55 - 0
