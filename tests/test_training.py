@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cases import SMALL, TINY, clock, panel, sensors
+from cases import SMALL, TINY, panel, sensors
 from torch import nn
 
 from tsforecast import progress
@@ -276,9 +276,3 @@ def test_any_network_of_that_shape_is_trained_and_the_loss_has_no_units(scale: f
     settings = Training(max_steps=300, learning_rate=0.02, l2=0.0, relative=0.0, device="cpu")
     train(net, windows, split, encoding, (0.25, 0.5, 0.75), settings, seed=0)
     assert float(net.shift.detach()) == pytest.approx(1 / np.std(np.arange(10)), rel=0.02)
-
-
-def test_series_are_drawn_alike_however_long_they_are() -> None:
-    data = clock((0, 2_000), (0, 60))
-    split = split_by_time(data, 5, 0)
-    assert split.n_train == 1_995 + 55 - 0

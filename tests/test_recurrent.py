@@ -1,0 +1,253 @@
+"""Recurrent networks against their equations, and what they must learn and must not pretend to have learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cases import DAILY, HORIZON, INTEGER, SMALL, TINY, folds, panel, sensors
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsforecast.errors import ConfigError, DataError
+from tsforecast.models.naive import Naive
+from tsforecast.models.nets import SegmentRNN
+from tsforecast.models.recurrent import GRU, LSTM, RNN
+from tsforecast.models.settle import context_size, naive_season, segment_size
+from tsforecast.models.training import Training
+from tsforecast.panel import Panel
+
+Array = np.ndarray
+
+
+def net(cell: str, *, patch_size: int = 1, attention: bool = False, known: int = 0, num_layers: int = 1) -> SegmentRNN:
+    torch.manual_seed(0)
+    return SegmentRNN(
+        cell=cell, input_size=12, horizon=4, channels=2 + known, known=known, outputs=3, patch_size=patch_size,
+        hidden_size=6, num_layers=num_layers, dropout=0.5, attention=attention,
+    ).eval()  # fmt: skip
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def by_hand(cell: str, weights: dict[str, Array], tokens: Array, layer: int = 0) -> Array:
+    """Hidden states `[B, tokens, D]` by the equations of one layer, a loop over time."""
+    w, u, b, c = (weights[f"rnn.{kind}_l{layer}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    h = memory = np.zeros((len(tokens), u.shape[1]))
+    states = []
+    for t in range(tokens.shape[1]):
+        x, r = tokens[:, t] @ w.T + b, h @ u.T + c
+        if cell == "rnn":
+            h = np.tanh(x + r)
+        elif cell == "lstm":
+            enter, forget, candidate, leave = np.split(x + r, 4, axis=1)
+            memory = sigmoid(forget) * memory + sigmoid(enter) * np.tanh(candidate)
+            h = sigmoid(leave) * np.tanh(memory)
+        else:
+            (xr, xz, xn), (rr, rz, rn) = np.split(x, 3, axis=1), np.split(r, 3, axis=1)
+            keep = sigmoid(xz + rz)
+            h = (1 - keep) * np.tanh(xn + sigmoid(xr + rr) * rn) + keep * h
+        states.append(h)
+    return np.stack(states, axis=1)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("patch_size", [1, 4])
+def test_the_network_is_its_equations(cell: str, patch_size: int) -> None:
+    model = net(cell, patch_size=patch_size, num_layers=2)
+    weights = {name: p.detach().double().numpy() for name, p in model.named_parameters()}
+    x = np.random.default_rng(1).normal(size=(5, 12, 2))
+    tokens = x.reshape(5, 12 // patch_size, 2 * patch_size)
+    if patch_size > 1:
+        tokens = np.maximum(tokens @ weights["embed.0.weight"].T + weights["embed.0.bias"], 0)
+    states = by_hand(cell, weights, by_hand(cell, weights, tokens), layer=1)
+    expected = (states[:, -1] @ weights["head.weight"].T + weights["head.bias"]).reshape(5, 4, 3)
+    answer = model(torch.tensor(x, dtype=torch.float32), torch.empty(5, 4, 0)).detach()
+    np.testing.assert_allclose(answer, expected, atol=1e-6)
+
+
+def test_attention_is_a_weighted_mean_of_all_states_beside_the_last() -> None:
+    model = net("gru", attention=True)
+    weights = {name: p.detach().double().numpy() for name, p in model.named_parameters()}
+    x = np.random.default_rng(2).normal(size=(3, 12, 2))
+    states = by_hand("gru", weights, x)
+    score = np.einsum("btd,bd->bt", states, states[:, -1] @ weights["query.weight"].T) / np.sqrt(6)
+    share = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
+    both = np.concatenate([states[:, -1], np.einsum("bt,btd->bd", share, states)], axis=1)
+    expected = (both @ weights["head.weight"].T + weights["head.bias"]).reshape(3, 4, 3)
+    answer = model(torch.tensor(x, dtype=torch.float32), torch.empty(3, 4, 0)).detach()
+    np.testing.assert_allclose(answer, expected, atol=1e-6)
+
+
+def test_what_is_known_of_one_step_moves_the_answer_for_that_step_alone() -> None:
+    model = net("lstm", known=2)
+    x, known = torch.randn(3, 12, 4), torch.randn(3, 4, 2)
+    other = known.clone()
+    other[:, 2] += 1
+    moved = (model(x, known) != model(x, other)).detach().any(dim=2)
+    assert moved.tolist() == [[False, False, True, False]] * 3
+
+
+def test_dropout_is_for_training_only() -> None:
+    model = net("lstm")
+    x, known = torch.randn(3, 12, 2), torch.empty(3, 4, 0)
+    assert torch.equal(model(x, known), model(x, known))
+    model.train()
+    assert not torch.equal(model(x, known), model(x, known))
+
+
+def test_several_seeds_are_the_mean_of_single_ones() -> None:
+    past = sensors()
+    settings = {**SMALL, "quantiles": (0.5,)}
+    both = LSTM(seed=4, n_seeds=2, **settings).fit(past, HORIZON)
+    singles = [LSTM(seed=seed, **settings).fit(past, HORIZON) for seed in (4, 5)]
+    mean = np.mean([one.predict(past).point for one in singles], axis=0)
+    np.testing.assert_allclose(both.predict(past).point, mean, rtol=1e-14)
+    assert set(both.curves["seed"]) == {4, 5} and list(both.curves) == ["seed", "step", "train_loss", "valid_loss"]
+
+
+def test_the_point_forecast_is_the_median() -> None:
+    past = sensors()
+    answer = GRU(**SMALL).fit(past, HORIZON).predict(past)
+    assert answer.point.tobytes() == answer.quantiles[:, :, answer.levels.index(0.5)].tobytes()
+
+
+def test_a_series_that_was_not_trained_on_is_forecast() -> None:
+    whole = sensors()
+    fitted = LSTM(**SMALL).fit(whole.take([0, 1]), HORIZON)
+    assert fitted.predict(whole.take([2])).point.tobytes() == fitted.predict(whole).point[2:].tobytes()
+
+
+def seasonal(n_steps: int = 400, period: int = 12) -> Panel:
+    """Four noisy waves of one period and different phases, levels and sizes; the panel does not tell the period."""
+    rng = np.random.default_rng(3)
+    time = np.arange(n_steps)
+    waves = [10 * i + (i + 1) * (np.sin(2 * np.pi * (time + 3 * i) / period) + 0.1 * rng.normal(size=n_steps))
+             for i in range(4)]  # fmt: skip
+    return panel(*waves)
+
+
+def walks(n_steps: int = 400) -> Panel:
+    return panel(*(100 + np.cumsum(np.random.default_rng(5).normal(size=(6, n_steps)), axis=1)))
+
+
+def mae(recipe: Any, whole: Panel, horizon: int) -> float:
+    """Mean absolute error over eight folds, series weighted by their naive errors."""
+    found = folds(whole, horizon=horizon, n_windows=8)
+    answers = recipe.fit(found[0].training, horizon).predict([fold.view for fold in found])
+    naive = [Naive().fit(f.past, horizon).predict(f.view).point for f in found]
+    errors, naive_errors = (
+        np.array([np.abs(point - fold.truth()[0]).mean(axis=1) for point, fold in zip(points, found, strict=True)])
+        for points in ([a.point for a in answers], naive)
+    )
+    return float((errors.mean(axis=0) / naive_errors.mean(axis=0)).mean())
+
+
+SHORT = Training(max_steps=250, batch_size=32, device="cpu")
+
+
+@pytest.mark.parametrize("recipe", [LSTM, GRU, RNN], ids=lambda r: r.name)
+def test_a_planted_season_is_learnt(recipe: type) -> None:
+    model = recipe(input_size=24, patch_size=4, hidden_size=24, num_layers=1, training=SHORT)
+    assert mae(model, seasonal(), 12) < 0.5  # of the error of the naive forecast
+
+
+def test_on_random_walks_it_is_about_the_naive_forecast() -> None:
+    model = LSTM(input_size=16, patch_size=4, hidden_size=16, num_layers=1, training=SHORT)
+    assert 0.9 < mae(model, walks(), 5) < 1.06
+
+
+def test_an_effect_that_is_known_ahead_is_used() -> None:
+    rng = np.random.default_rng(0)
+    price = rng.normal(size=600)
+    values = 10 + 2 * price + 0.1 * rng.normal(size=600)
+    with_price = panel(values[:300], values[300:], futr=price)
+    without = replace(with_price, futr=price[:, None][:, :0], futr_names=())
+    model = LSTM(input_size=20, patch_size=4, hidden_size=24, num_layers=1, training=replace(SHORT, learning_rate=0.01))
+    assert mae(model, without, 5) > 0.6
+    assert mae(model, with_price, 5) < 0.35
+
+
+@pytest.mark.parametrize(("residual", "season"), [("none", 0), ("last", 1), ("seasonal", 7)])
+def test_the_residual_says_which_forecast_is_corrected(residual: Any, season: int) -> None:
+    """A network whose answer is zero gives that forecast: the mean of the context, the last value, the last season."""
+    past = sensors((60,))
+    fitted = LSTM(residual=residual, **SMALL).fit(past, HORIZON)
+    assert fitted.encoding.season == season
+    with torch.no_grad():
+        for p in fitted.nets[0].parameters():
+            p.zero_()
+    expected = {0: np.full(5, past.values[-14:].mean()), 1: np.full(5, past.values[-1]), 7: past.values[-7:-2]}[season]
+    np.testing.assert_allclose(fitted.predict(past).point[0], expected, rtol=1e-6)
+
+
+def test_what_is_corrected_is_what_has_been_closer() -> None:
+    time = np.arange(300)
+    wave, walk = np.sin(2 * np.pi * time / 7), np.cumsum(np.random.default_rng(0).normal(size=300))
+    assert naive_season(panel(wave, season_length=7), 5) == 7
+    assert naive_season(panel(walk, season_length=7), 5) == 1
+    assert naive_season(panel(np.full(30, 4.0), season_length=7), 5) in (1, 7)
+    assert naive_season(panel(wave), 5) == 1
+
+
+@given(st.sampled_from([1, 4, 5, 7, 12, 13, 24, 48, 52, 96, 168]), st.integers(1, 400), st.integers(1, 2_000))
+def test_automatic_sizes_fit_the_data(season_length: int, horizon: int, n_steps: int) -> None:
+    past = panel(np.zeros(n_steps), season_length=season_length)
+    size = context_size(past, horizon)
+    assert 2 <= size <= max(n_steps - horizon, 2)
+    patch = segment_size(size, season_length)
+    assert 1 <= patch <= size and -(-size // patch) <= 33
+    whole, _ = LSTM()._sizes(past, horizon)
+    assert whole % patch == 0 and whole - patch < size <= whole
+
+
+def test_automatic_sizes_do_not_depend_on_how_time_is_written() -> None:
+    dates = panel(np.zeros(900), season_length=24, freq=DAILY)
+    numbers = panel(np.zeros(900), season_length=24, freq=INTEGER)
+    assert context_size(dates, 48) == context_size(numbers, 48) == 168
+
+
+def test_a_context_that_is_no_whole_number_of_segments_is_refused_or_rounded_up() -> None:
+    past = sensors()
+    with pytest.raises(ConfigError, match=r"lstm: input_size=20 is not a whole .* patch_size=7; take input_size=21"):
+        LSTM(input_size=20, patch_size=7).fit(past, HORIZON)
+    model = LSTM(patch_size=7, hidden_size=16, num_layers=1, training=TINY).fit(past, HORIZON)
+    assert model.input_size % 7 == 0
+
+
+def test_scaling_is_by_name_and_a_logarithm_needs_positive_values() -> None:
+    past = sensors()
+    answer = LSTM(scaling="log+standard", **SMALL).fit(past, HORIZON).predict(past)
+    assert (answer.quantiles > 0).all()
+    with pytest.raises(DataError, match="logarithm needs values above 0"):
+        LSTM(scaling="log", **SMALL).fit(replace(past, values=past.values - 25), HORIZON)
+
+
+def test_recipes_are_values_and_say_what_they_are() -> None:
+    assert LSTM(hidden_size=32) == LSTM(hidden_size=32) != LSTM(hidden_size=64)
+    assert [m.name for m in (RNN(), LSTM(), GRU())] == ["rnn", "lstm", "gru"]
+    assert "Hochreiter" in (LSTM.__doc__ or "") and "patch_size" in (GRU.__doc__ or "")
+    with pytest.raises(AttributeError):
+        LSTM().hidden_size = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hidden_size": 0}, r"lstm\.hidden_size=0: must be between 1 and 8192"),
+        ({"patch_size": -1}, r"lstm\.patch_size=-1"),
+        ({"n_seeds": 0}, r"lstm\.n_seeds=0"),
+        ({"dropout": 1.0}, r"lstm\.dropout=1\.0"),
+        ({"residual": "first"}, r"lstm\.residual='first': known are auto, seasonal, last, none"),
+        ({"scaling": "robots"}, "did you mean 'robust'"),
+        ({"quantiles": (0.1, 0.9)}, r"0\.5 must be among"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LSTM(**settings)
