@@ -24,6 +24,8 @@ from tsforecast.progress import report
 __all__ = ["ARIMA", "AutoARIMA"]
 
 Floats = npt.NDArray[np.float64]
+# measured on hourly, half-hourly and daily series of 3,600 to 19,000 steps: twice as many steps take two to three times
+# as long and forecast no better
 MAX_LENGTH = 2000
 
 
@@ -80,7 +82,7 @@ class AutoARIMA:
     """ARIMA whose order is chosen for each series by the corrected Akaike criterion.
 
     season_length   m, steps in a season; None takes the panel's, 1 looks for no season
-    max_p ... max_Q largest orders tried; `max_order` bounds p + q + P + Q
+    max_p ... max_Q largest orders tried
     max_d, max_D    most differences; D is chosen by seasonal strength (0.64), d by KPSS tests
     max_length      steps at the end of a series that are used, to search, to estimate and to forecast
 
@@ -95,13 +97,12 @@ class AutoARIMA:
     max_Q: int = 2
     max_d: int = 2
     max_D: int = 1
-    max_order: int = 5
     max_length: int = MAX_LENGTH
     quantiles: tuple[float, ...] = QUANTILES
     name = "autoarima"
 
     def __post_init__(self) -> None:
-        for field in ("max_p", "max_q", "max_P", "max_Q", "max_d", "max_D", "max_order"):
+        for field in ("max_p", "max_q", "max_P", "max_Q", "max_d", "max_D"):
             if getattr(self, field) < 0:
                 raise ConfigError(f"autoarima.{field}={getattr(self, field)}: must be at least 0")
         if self.max_D > 1:
@@ -111,9 +112,7 @@ class AutoARIMA:
 
     def fit(self, past: Panel, horizon: int, /) -> _FittedARIMA:
         """Choose and estimate a model for every series of the panel."""
-        bounds = Bounds(
-            self.max_p, self.max_q, self.max_P, self.max_Q, self.max_d, self.max_D, self.max_order
-        )  # fmt: skip
+        bounds = Bounds(self.max_p, self.max_q, self.max_P, self.max_Q, self.max_d, self.max_D)
         return _fit(self, past, horizon, self.season_length or past.season_length, bounds)
 
 

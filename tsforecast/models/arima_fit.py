@@ -119,7 +119,8 @@ def conditional(w: Floats, order: Order, start: Floats) -> Floats:
         except np.linalg.LinAlgError:
             return np.full(len(w) - skip, _NOWHERE)
 
-    return np.asarray(leastsq(rest, start, ftol=1e-5, xtol=1e-4, gtol=0.0, full_output=True)[0])
+    enough = 20 * (order.arma + 1)
+    return np.asarray(leastsq(rest, start, ftol=1e-5, xtol=1e-4, gtol=0.0, maxfev=enough, full_output=True)[0])
 
 
 def likelihood(w: Floats, order: Order, free: Floats, missing: int) -> Estimate:
@@ -135,21 +136,22 @@ def likelihood(w: Floats, order: Order, free: Floats, missing: int) -> Estimate:
     return Estimate(order, free, beta[missing:], sigma2, loglik, aicc)
 
 
-def exact(w: Floats, order: Order, start: Floats, missing: int) -> tuple[Estimate, str]:
+def exact(w: Floats, order: Order, start: Floats, missing: int, patient: bool = True) -> tuple[Estimate, str]:
     """Maximum likelihood from `start`, and what had to be done for it: nothing (""), or a rung of the fallback ladder.
 
     The rungs: Levenberg-Marquardt from `start`, the same from zero, Nelder-Mead, the coefficients of `start` as is.
 
-    Raises LinAlgError where the likelihood does not exist even there.
+    Raises LinAlgError where the likelihood does not exist even there; unless `patient`, where the first rung fails.
     """
     if not order.arma:
         return likelihood(w, order, start, missing), ""
     zero = np.zeros(order.arma)
-    for rung, climb in (
+    rungs = (
         ("", lambda: _least_squares(w, order, start, missing)),
         ("likelihood maximised from a zero start", lambda: _least_squares(w, order, zero, missing)),
         ("likelihood maximised by Nelder-Mead", lambda: _simplex(w, order, start, missing)),
-    ):
+    )
+    for rung, climb in rungs if patient else rungs[:1]:
         free = climb()
         if free is None:
             continue
@@ -159,6 +161,8 @@ def exact(w: Floats, order: Order, start: Floats, missing: int) -> tuple[Estimat
             continue
         if np.isfinite(found.loglik):
             return found, rung
+    if not patient:
+        raise np.linalg.LinAlgError("the likelihood has no clear maximum")
     return likelihood(w, order, start, missing), "likelihood not maximised: coefficients of conditional least squares"
 
 
@@ -180,7 +184,9 @@ def _least_squares(w: Floats, order: Order, start: Floats, missing: int) -> Floa
 
     if len(w) < order.arma:
         return None
-    free, _, _, _, status = leastsq(rest, start, ftol=1e-8, xtol=1e-6, gtol=0.0, epsfcn=1e-12, full_output=True)
+    free, _, _, _, status = leastsq(
+        rest, start, ftol=1e-8, xtol=1e-6, gtol=0.0, maxfev=25 * (order.arma + 1), epsfcn=1e-12, full_output=True
+    )
     return np.asarray(free) if status in (1, 2, 3, 4) and np.isfinite(free).all() else None
 
 
@@ -192,5 +198,5 @@ def _simplex(w: Floats, order: Order, start: Floats, missing: int) -> Floats | N
             return _NOWHERE
         return -loglik if np.isfinite(loglik) else _NOWHERE
 
-    found = minimize(cost, start, method="Nelder-Mead", options={"maxiter": 200 * order.arma})
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 100 * order.arma})
     return np.asarray(found.x) if found.success and found.fun < _NOWHERE else None

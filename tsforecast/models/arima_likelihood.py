@@ -121,14 +121,24 @@ def difference(columns: Floats, order: Order) -> Floats:
 def residuals(poly: Polynomials, w: Floats) -> Floats:
     """One-step residuals of each column `[n, c]`, everything before the first row taken as zero.
 
-    The seasonal factor is applied to every phase of the season by itself: its filter has P or Q taps, not mP or mQ.
+    The seasonal factors are applied by themselves, the recursive one to every phase of the season: their filters have
+    P or Q taps then, not mP or mQ.
     """
-    e = lfilter(poly.phi, poly.theta, w, axis=0)
-    if len(poly.seasonal_phi) > 1 or len(poly.seasonal_theta) > 1:
+    e = _lagged_sum(poly.seasonal_phi, _lagged_sum(poly.phi, w, 1), poly.m)
+    if len(poly.theta) > 1:
+        e = lfilter([1.0], poly.theta, e, axis=0)
+    if len(poly.seasonal_theta) > 1:
         n, c = e.shape
         phases = np.concatenate([e, np.zeros((-n % poly.m, c))]).reshape(-1, poly.m * c)
-        e = lfilter(poly.seasonal_phi, poly.seasonal_theta, phases, axis=0).reshape(-1, c)[:n]
+        e = lfilter([1.0], poly.seasonal_theta, phases, axis=0).reshape(-1, c)[:n]
     return np.asarray(e)
+
+
+def _lagged_sum(coefficients: Floats, x: Floats, step: int) -> Floats:
+    out = x.copy()
+    for k in range(step, min(step * (len(coefficients) - 1), len(x) - 1) + 1, step):
+        out[k:] += coefficients[k // step] * x[:-k]
+    return out
 
 
 class Band:
@@ -138,22 +148,23 @@ class Band:
     """
 
     def __init__(self, poly: Polynomials, n: int) -> None:
-        self.ar, self.ma, self.n = poly.ar, poly.ma, n
-        r = max(len(self.ar), len(self.ma)) - 1
-        self.reach = r
-        late, start, across = _covariances(self.ar, self.ma, r)
-        band = np.repeat(late[:, None], n, axis=1)
+        self.ar, ma = poly.ar, poly.ma
+        self.phi, self.seasonal_phi, self.m = poly.phi, poly.seasonal_phi, poly.m
+        self.reach = r = max(len(self.ar), len(ma)) - 1
+        late, start, across = _covariances(self.ar, ma, r)
+        band = np.empty((r + 1, n), order="F")
+        band[:] = late[:, None]
         head = min(r, n)
         lag, row = np.arange(r + 1)[:, None], np.arange(head)
         band[:, :head] = np.where(lag + row < r, start[:, None], across[:, None])
-        self.factor, failed = dpbtrf(np.asfortranarray(band), lower=1)
+        self.factor, failed = dpbtrf(band, lower=1, overwrite_ab=1)
         if failed:
             raise np.linalg.LinAlgError("the covariance is not positive definite")
         self.log_det = 2.0 * float(np.log(self.factor[0]).sum())
 
     def filtered(self, w: Floats) -> Floats:
         """Columns `[n, c]` whose covariance is the band: w itself in the first r rows, phi(B) Phi(B^m) w after them."""
-        z = np.array(lfilter(self.ar, [1.0], w, axis=0))
+        z = _lagged_sum(self.seasonal_phi, _lagged_sum(self.phi, w, 1), self.m)
         z[: self.reach] = w[: self.reach]
         return z
 

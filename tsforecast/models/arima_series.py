@@ -10,12 +10,13 @@ from scipy.linalg import qr
 
 from tsforecast.models.arima_fit import Estimate, conditional, exact, first_guess, shocks, stacked
 from tsforecast.models.arima_likelihood import Band, Order, Polynomials, difference, polynomials, profile
-from tsforecast.models.arima_order import Bounds, differences, search
+from tsforecast.models.arima_order import Bounds, differences, is_stable, search
 
 __all__ = ["SeriesModel", "Unusable", "fit_series"]
 
 Floats = npt.NDArray[np.float64]
-_MOST_MISSING = 200  # a missing value is a regressor: more of them cost more than the older steps are worth
+_TRIED = 6  # orders estimated exactly, until one keeps its roots off the unit circle
+_MOST_MISSING = 100  # a missing value is a regressor: more of them cost more than the older steps are worth
 
 
 class Unusable(Exception):
@@ -142,14 +143,26 @@ def _estimated(y: Floats, x: Floats, m: int, plain: Order, choice: Order | Bound
         if np.abs(rest).max() <= 1e-10 * max(np.abs(full).max(), 1.0):
             return Estimate(order, np.empty(0), beta, 0.0, np.inf, -np.inf), "deterministic: nothing is left to chance"
     if isinstance(choice, Bounds):
-        candidates = search(full, x, plain, choice)
-        if not candidates:
-            raise Unusable("too short: no ARIMA order could be estimated")
-        order, start = candidates[0].order, candidates[0].free
+        candidates = [(found.order, found.free) for found in search(full, x, plain, choice)[:_TRIED]]
     else:
-        order = choice
-        w = difference(stacked(full, x, order.constant, order.lost)[0], order)
-        start = conditional(w, order, first_guess(shocks(w, order.m), order)) if order.arma else np.empty(0)
+        w = difference(stacked(full, x, choice.constant, choice.lost)[0], choice)
+        start = conditional(w, choice, first_guess(shocks(w, choice.m), choice)) if choice.arma else np.empty(0)
+        candidates = [(choice, start)]
+    edge: tuple[Estimate, str] | None = None
+    for order, start in candidates if auto else ():
+        columns, missing = stacked(y, x, order.constant, order.lost)
+        try:
+            found = exact(difference(columns, order), order, start, missing, patient=False)
+        except np.linalg.LinAlgError:
+            continue
+        if is_stable(found[0]):
+            return found
+        edge = edge or found
+    if edge is not None:
+        return edge
+    if not candidates:
+        raise Unusable("too short: no ARIMA order could be estimated")
+    order, start = candidates[0]
     columns, missing = stacked(y, x, order.constant, order.lost)
     try:
         return exact(difference(columns, order), order, start, missing)
