@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 Places = tuple[Tensor, Tensor]
 """Origins `[B]` and floors `[B]`."""
 
-VALIDATION_WINDOWS = 2048  # at most, evenly spaced
+VALIDATION_WINDOWS = 1024  # at most, evenly spaced
 
 
 class Draws:

@@ -1,0 +1,94 @@
+"""A training step of the LSTM against a bare torch loop of the same network: what Lightning, windows by index and
+scaling cost. Run: python tests/benchmarks/training_step.py [--steps 300] [--rounds 5]
+
+The bare loop has its windows cut and scaled beforehand and in memory; both take the same number of steps on the same
+network with the same loss, optimiser and clipping, in turn within one run. Printed: the median seconds per step of
+each and the median of the paired ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from tsforecast import Training, synthetic_sensors
+from tsforecast.forecast import QUANTILES
+from tsforecast.models.encoding import Encoding
+from tsforecast.models.losses import pinball
+from tsforecast.models.nets import SegmentRNN
+from tsforecast.models.sampling import Draws
+from tsforecast.models.training import train
+from tsforecast.panel import Panel
+from tsforecast.transforms import Standard
+from tsforecast.windows import Windows, split_by_time
+
+SIZE, HORIZON, PATCH, SEASON = 168, 48, 24, 24
+
+
+def network() -> SegmentRNN:
+    torch.manual_seed(0)
+    return SegmentRNN(
+        cell="lstm", input_size=SIZE, horizon=HORIZON, channels=2, known=0, outputs=len(QUANTILES), patch_size=PATCH,
+        hidden_size=128, num_layers=2, dropout=0.1, attention=False,
+    )  # fmt: skip
+
+
+def bare(x: torch.Tensor, base: torch.Tensor, target: torch.Tensor, steps: int, training: Training) -> float:
+    """Seconds per step of a plain loop over prepared tensors."""
+    net, levels = network().train(), torch.tensor(QUANTILES)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=training.learning_rate, weight_decay=training.l2)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, total_steps=steps + 1)
+    known = torch.empty(training.batch_size, HORIZON, 0)
+    start = time.perf_counter()
+    for _ in range(steps):
+        rows = torch.randint(len(x), (training.batch_size,))
+        loss = pinball(net(x[rows], known) + base[rows], target[rows], levels).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), training.clip)
+        optimizer.step()
+        cycle.step()
+    return (time.perf_counter() - start) / steps
+
+
+def ours(panel: Panel, steps: int, training: Training) -> float:
+    """Seconds per step of the library's training, everything included."""
+    windows = Windows.of(panel, SIZE, HORIZON)
+    encoding = Encoding.of(windows, Standard(), SEASON)
+    split = split_by_time(panel, HORIZON, 0)
+    net = network()
+    start = time.perf_counter()
+    train(net, windows, split, encoding, QUANTILES, training, seed=0)
+    return (time.perf_counter() - start) / steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    panel = Panel.from_frame(synthetic_sensors(n_series=20, n_steps=2_000, seed=0))
+    windows = Windows.of(panel, SIZE, HORIZON)
+    encoding = Encoding.of(windows, Standard(), SEASON)
+    draws = Draws(split_by_time(panel, HORIZON, 0), 4_096, 1, 0, torch.device("cpu"))
+    batch = windows.gather(*next(iter(draws)))
+    seen = encoding.encode(batch)
+    prepared = (seen.x, seen.base, torch.nan_to_num(seen.target(batch.target)))
+    for relative in (0.0, 2.0):
+        training = Training(max_steps=options.steps, val_share=0, relative=relative)
+        pairs = []
+        for _ in range(options.rounds + 1):  # the first round warms up
+            pairs.append((ours(panel, options.steps, training), bare(*prepared, options.steps, training)))
+        mine, plain = (statistics.median(p[k] for p in pairs[1:]) for k in (0, 1))
+        ratio = statistics.median(a / b for a, b in pairs[1:])
+        loss = "quantile loss" if not relative else "quantile + relative loss (the bare loop: quantile loss)"
+        print(f"{loss}: tsforecast {1e3 * mine:.2f} ms/step, bare loop {1e3 * plain:.2f} ms/step, ratio {ratio:.3f}")
+    assert np.isfinite(ratio)
+
+
+if __name__ == "__main__":
+    main()
