@@ -5,6 +5,7 @@ A model is handed the past and what is known of the future; the truth is fetched
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -93,11 +94,11 @@ class _Answers(NamedTuple):
 def _ask(recipe: Forecaster, group: list[Fold]) -> _Answers:
     """Fit at the first fold, forecast all folds of the group."""
     levels: tuple[float, ...] = getattr(recipe, "quantiles", ())
-    fitted_at = predict_at = time.perf_counter()
+    begun, fitted_at = time.perf_counter(), math.inf
     try:
         training = group[0].training
         fitted: Fitted = recipe.fit(training, group[0].plan.reach)
-        predict_at = time.perf_counter()
+        fitted_at = time.perf_counter()
         # a series that is too short when the model is fitted is not known to it: it waits for the next fit
         asked = [fold.only(set(training.ids)) for fold in group]
         forecasts = fitted.predict([fold.view for fold in asked])
@@ -109,7 +110,9 @@ def _ask(recipe: Forecaster, group: list[Fold]) -> _Answers:
     except Exception as error:
         reason = f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
         checked, curves = [_failed(fold, reason, levels) for fold in group], None
-    return _Answers(checked, predict_at - fitted_at, time.perf_counter() - predict_at, curves)
+    ended = time.perf_counter()
+    fitted_at = min(fitted_at, ended)
+    return _Answers(checked, fitted_at - begun, ended - fitted_at, curves)
 
 
 def _record(name: str, group: list[Fold], answers: _Answers, parts: dict[str, list[pd.DataFrame]]) -> None:
