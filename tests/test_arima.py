@@ -43,6 +43,8 @@ def test_constant_repeated_and_seasonal_covariates_do_not_break_the_fit() -> Non
     view = View(past, Future(past.ids, np.arange(200, 212)[None], x[None, 200:], past.futr_names))
     none, one = ARIMA(order=(0, 1, 1), seasonal_order=(0, 1, 1)), ARIMA(order=(0, 1, 1))
     assert none.fit(past, 12).models["s0"].kept.tolist() == [3]  # a seasonal difference leaves nothing of the season
+    said = "1 of 4 covariates used: the others say nothing of their own after differencing"
+    assert none.fit(past, 12).predict(view).notes[1] == ("s0", said)
     assert one.fit(past, 12).models["s0"].kept.tolist()[1:] == [3]
     for recipe in (none, one, AutoARIMA()):
         assert np.isfinite(recipe.fit(past, 12).predict(view).point).all()

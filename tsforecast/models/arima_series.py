@@ -99,7 +99,7 @@ def fit_series(y: Floats, x: Floats, m: int, max_length: int, choice: Order | Bo
         return _constant(float(seen[0]), max_length, tuple(notes))
 
     scale = float(np.abs(np.diff(seen)).mean())
-    width = x.std(axis=0)
+    given, width = x.shape[1], x.std(axis=0)
     kept = np.flatnonzero(width > 1e-10 * np.abs(x).max(axis=0, initial=0.0))
     x, width = x[:, kept] / width[kept], width[kept]
     if isinstance(choice, Bounds):
@@ -112,6 +112,8 @@ def fit_series(y: Floats, x: Floats, m: int, max_length: int, choice: Order | Bo
     independent = _independent(x, plain)
     if len(independent) < len(kept):
         x, width, kept = x[:, independent], width[independent], kept[independent]
+    if len(kept) < given:
+        notes.append(f"{len(kept)} of {given} covariates used: the others say nothing of their own after differencing")
     centre = float(np.median(seen)) if plain.lost else 0.0
     y = (y - centre) / scale
     estimate, rung = _estimated(y, x, m, plain, choice)
