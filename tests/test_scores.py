@@ -23,6 +23,7 @@ from tsforecast.models.naive2 import Naive2
 from tsforecast.panel import Panel, View
 from tsforecast.results import BacktestResult, quantile_columns
 from tsforecast.scores import DECILES, best_baseline, origin_losses
+from tsforecast.synthetic import synthetic_sensors
 
 PLAN = Plan(horizon=4, n_windows=5)
 EVEN = [f"q{q}" for q in DECILES]
@@ -251,3 +252,24 @@ def test_without_any_scale_origins_are_compared_by_their_absolute_errors() -> No
     data = panel(np.append(np.full(30, 5.0), [6, 7, 8, 9]))
     losses, name = origin_losses(run(data, Plan(horizon=4, n_windows=2), naive=Naive(), week=SeasonalNaive()))
     assert name == "mae" and losses.loc[1, "naive"] == pytest.approx(2.5)
+
+
+def test_a_model_that_fails_everywhere_has_no_scores_and_takes_none_from_the_others() -> None:
+    class Broken:
+        name = "broken"
+
+        def fit(self, past: Panel, horizon: int) -> object:
+            raise ValueError("no licence")
+
+    panel = Panel.from_frame(synthetic_sensors(n_series=2, n_steps=400, seed=1))
+    alone = run_backtest(panel, {"naive": Naive(), "seasonal": SeasonalNaive()}, Plan(horizon=6, n_windows=3))
+    models = {"naive": Naive(), "seasonal": SeasonalNaive(), "broken": Broken()}
+    both = run_backtest(panel, models, Plan(horizon=6, n_windows=3))
+    scores = both.scores()
+    pd.testing.assert_frame_equal(scores[scores["model"] != "broken"], alone.scores(), check_dtype=False)
+    broken = scores[scores["model"] == "broken"].iloc[0]
+    assert broken["failed"] == 6
+    assert broken[["mase", "mae", "wape", "wql", "coverage_80"]].isna().all()
+    words = {c.model: c.word for c in both.comparisons()}
+    assert words["broken"] == "not comparable"
+    assert "not comparable" not in {word for model, word in words.items() if model != "broken"}

@@ -42,7 +42,7 @@ class Cube:
     point: Floats  # [M, R, H]
     quantiles: Floats  # [M, R, H, Q]
     levels: tuple[float, ...]
-    common: npt.NDArray[np.bool_]  # [R]: every model has a forecast
+    common: npt.NDArray[np.bool_]  # [R]: every model that forecast anything has a forecast
 
     @classmethod
     def of(cls, result: BacktestResult) -> Cube:
@@ -57,7 +57,10 @@ class Cube:
         y = table["y"].to_numpy(dtype=np.float64).reshape(shape)[0]
         first = table.iloc[: len(y) * steps : steps]
         rows = first[["fold", "unique_id"]].merge(result.pasts, on=["fold", "unique_id"], how="left", validate="1:1")
-        return cls(rows, y, point, quantiles, tuple(columns), np.isfinite(point).all(axis=(0, 2)))
+        there = np.isfinite(point).all(axis=2)  # [M, R]
+        # a model that failed everywhere has no scores; it must not take those of the others with it
+        common = there[there.any(axis=1)].all(axis=0)
+        return cls(rows, y, point, quantiles, tuple(columns), common)
 
     def row_scores(self, model: int, step: slice = slice(None)) -> dict[str, Floats]:
         """Each metric `[R]` of one model over some of the steps."""
@@ -103,7 +106,8 @@ def score(result: BacktestResult, by: Sequence[str] = ("model",)) -> pd.DataFram
     """Every metric per group of `by`, which names some of model, unique_id, fold, step.
 
     Only series and folds that *every* model has forecast are scored, so that no model gains by failing on what is
-    hard: `n` counts them, `failed` those that this model could not forecast. A metric of a group is the mean over its
+    hard: `n` counts them, `failed` those that this model could not forecast. (A model without any forecast has no
+    scores and is not counted among them.) A metric of a group is the mean over its
     series and folds; RMSE and RMSSE are the roots of mean squares; WAPE and WQL are ratios of sums, so that large
     series weigh more; OWA needs the model naive2 in the run. A series whose metric is undefined (see `undefined`) is
     left out of that metric's mean.
@@ -203,7 +207,9 @@ def origin_losses(result: BacktestResult) -> tuple[pd.DataFrame, str]:
     table = score(result, ("model", "fold"))
     loss = "mase" if table["mase"].notna().any() else "mae"
     wide = table.pivot_table(index="fold", columns="model", values=loss, dropna=False)
-    return wide[list(result.models)].dropna(), loss
+    wide = wide[list(result.models)]
+    alive = wide.columns[wide.notna().any()]
+    return wide.dropna(subset=list(alive)), loss
 
 
 def best_baseline(result: BacktestResult) -> str:
@@ -211,7 +217,8 @@ def best_baseline(result: BacktestResult) -> str:
     losses, _ = origin_losses(result)
     kinds = result.facts.get("kinds", {})
     baselines = [m for m in result.models if kinds.get(m, m) in BASELINES] or list(result.models)
-    return str(losses[baselines].mean().idxmin()) if len(losses) else baselines[0]
+    mean = losses[baselines].mean().dropna()
+    return str(mean.idxmin()) if len(mean) else baselines[0]
 
 
 def compare_models(result: BacktestResult, benchmark: str | None = None) -> list[Comparison]:
