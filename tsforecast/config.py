@@ -89,7 +89,8 @@ def run_config(settings: Mapping[str, Any], where: str = "config") -> RunConfig:
         if key not in RunConfig.model_fields:
             raise ConfigError(f"{where}: unknown key '{key}'{did_you_mean(str(key), RunConfig.model_fields)}")
     settings["models"] = model_settings(settings.get("models"))
-    return _checked(RunConfig, settings, where)
+    checked: RunConfig = _checked(RunConfig, settings, where)
+    return checked
 
 
 def model_settings(models: Any) -> dict[str, Settings]:
@@ -161,7 +162,7 @@ def _recipe(recipe_class: type[Any], settings: Settings, where: str) -> Any:
     for key, value in settings.items():
         if key not in fields:
             raise ConfigError(f"unknown setting '{where}.{key}'{did_you_mean(str(key), fields)}")
-        nested = fields[key].default_factory
+        nested: Any = fields[key].default_factory
         if isinstance(value, Mapping) and isinstance(nested, type) and dataclasses.is_dataclass(nested):
             settings = settings | {key: _recipe(nested, dict(value), f"{where}.{key}")}
     return _checked(recipe_class, settings, where)

@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.events.AliasEvent) or getattr(event, "anchor", None):
             raise _refused("anchors and aliases are not used here", event.start_mark)
         if getattr(event, "tag", None) is not None:
@@ -59,7 +59,7 @@ _Dumper.add_representer(
     str,  # a line break of any kind survives only inside double quotes
     lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, None if text.isprintable() else '"'),
 )
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(str(node.value)))
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def parse_scalar(text: str) -> Any:
         return _parse(text, text)
     loader = _Loader("")  # text is taken as it is, also where YAML gives a meaning to its %, #, * or colon
     try:
-        tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+        tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
         return loader.construct_object(yaml.ScalarNode(tag, text))
     finally:
         loader.dispose()
