@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from small_runs import baselines, panel_of, trends, walks
 
-from tsforecast.answer import answers, verdicts_on
 from tsforecast.backtesting import run_backtest
 from tsforecast.compare import Comparison
-from tsforecast.findings import find
 from tsforecast.folds import Plan
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
-from tsforecast.words import column, moment, span
+from tsforecast.reporting.answer import answers, verdicts_on
+from tsforecast.reporting.findings import find
+from tsforecast.reporting.words import column, moment, span
 
 
 def comparison(word: str, effect: float = 12.0, benchmark: str = "naive") -> Comparison:

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsforecast import __version__, api, backtesting, report, results, terminal
+from tsforecast import __version__, api, backtesting, results, terminal
 from tsforecast.cli import main
 from tsforecast.models.naive import Naive
+from tsforecast.reporting import report
 from tsforecast.store import FILES
 from tsforecast.yaml_files import load_yaml
 

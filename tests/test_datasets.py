@@ -12,7 +12,7 @@ import pytest
 from tsforecast.datasets import dataset_names, list_datasets, load_dataset
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.panel import Panel
-from tsforecast.readers import read_panel
+from tsforecast.reading.readers import read_panel
 from tsforecast.synthetic import synthetic_prices, synthetic_sensors, trading_days
 
 FOLDER = Path(__file__).parents[1] / "datasets"

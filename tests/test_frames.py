@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsforecast.cells import Source
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.frames import read_frame
 from tsforecast.panel import Panel
+from tsforecast.reading.cells import Source
+from tsforecast.reading.frames import read_frame
 
 
 def days(*values: float, start: str = "2024-02-01", **columns: list[object]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.frequency import Frequency, parse_frequency
-from tsforecast.inference import infer_frequency
+from tsforecast.reading.inference import infer_frequency
 
 WEEKS = [f"W-{day}" for day in ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")]
 ALIASES = [

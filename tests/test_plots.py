@@ -17,11 +17,11 @@ from matplotlib.text import Text
 from tsforecast.backtesting import run_backtest
 from tsforecast.compare import Comparison
 from tsforecast.errors import ConfigError
-from tsforecast.findings import find
 from tsforecast.folds import Plan
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
-from tsforecast.plots import (
+from tsforecast.reporting.findings import find
+from tsforecast.reporting.plots import (
     plot_calibration,
     plot_curves,
     plot_effects,
@@ -29,8 +29,8 @@ from tsforecast.plots import (
     plot_error_by_step,
     plot_forecasts,
 )
+from tsforecast.reporting.style import COLOURS, GREYS, Picture, model_styles
 from tsforecast.results import BacktestResult
-from tsforecast.style import COLOURS, GREYS, Picture, model_styles
 
 NAMES = {"A$B$C": Drift(), "_x_$": Drift(), "<b>日本</b>": Drift(), "naive": Naive(), "seasonal_naive": SeasonalNaive()}
 
@@ -216,8 +216,8 @@ def test_curves_have_a_panel_per_network_and_a_line_per_fit_and_seed(result: Bac
 
 def test_drawing_needs_neither_pyplot_nor_torch() -> None:
     code = (
-        "import sys, tsforecast.plots\n"
-        "from tsforecast.style import Picture\n"
+        "import sys, tsforecast.reporting.plots\n"
+        "from tsforecast.reporting.style import Picture\n"
         "Picture().png()\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules\n"
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tsforecast.errors import ConfigError, DataError, TsforecastError
 from tsforecast.panel import Panel
-from tsforecast.readers import read_panel
+from tsforecast.reading.readers import read_panel
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 real = pytest.mark.skipif(not SHARED.exists(), reason="the collection of real files is not beside this checkout")

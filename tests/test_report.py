@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from small_runs import FailsOn, baselines, panel_of, walks
 
-from tsforecast import report
 from tsforecast.errors import ConfigError
-from tsforecast.findings import find
 from tsforecast.models.naive import Drift
-from tsforecast.report import render_html, render_markdown, report_data, write_report
+from tsforecast.reporting import report
+from tsforecast.reporting.findings import find
+from tsforecast.reporting.report import render_html, render_markdown, report_data, write_report
+from tsforecast.reporting.words import visible
 from tsforecast.results import BacktestResult
-from tsforecast.words import visible
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

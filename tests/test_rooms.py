@@ -30,7 +30,7 @@ INSTANT = ("", "__main__", "cli", "errors", "progress")
 HOMES = {
     "pytorch_lightning": ("models.training",),
     "lightning": (),
-    "matplotlib": ("plots", "style"),
+    "matplotlib": ("reporting.plots", "reporting.style"),
     "statsmodels": ("models.arima*", "compare"),
 }
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -211,7 +211,7 @@ PLANTED = [
     (heavy_at_import, "models.naive", "try:\n    import pytorch_lightning as pl\nexcept ImportError:\n    pl = None"),
     (heavy_at_import, "metrics", "class A:\n    import torch"),
     (heavy_at_import, "config", "from importlib import import_module\ntorch = import_module('torch')"),
-    (heavy_at_import, "readers", "from tsforecast import transforms"),
+    (heavy_at_import, "reading.readers", "from tsforecast import transforms"),
     (heavy_at_import, "folds", "from tsforecast.windows import Windows"),
     (heavy_at_import, "cli", "from tsforecast.panel import Panel"),
     (heavy_at_import, "", "import numpy"),
@@ -232,8 +232,8 @@ PLANTED = [
     (runs_code, "config", "import yaml\nx = yaml.load('1', Loader=yaml.Loader)"),
     (runs_code, "config", "from yaml import load"),
     (runs_code, "models.recurrent", "import torch\nx = torch.load('w.pt')"),
-    (runs_code, "readers", "import numpy as np\nx = np.load('a.npy', allow_pickle=True)"),
-    (runs_code, "readers", "import pandas as pd\nx = pd.read_pickle('a')"),
+    (runs_code, "reading.readers", "import numpy as np\nx = np.load('a.npy', allow_pickle=True)"),
+    (runs_code, "reading.readers", "import pandas as pd\nx = pd.read_pickle('a')"),
     (looks_ahead, "frames", "x = y.bfill()"),
     (looks_ahead, "frames", "x = y.fillna(method='bfill')"),
     (looks_ahead, "frames", "x = y.shift(-1)"),
@@ -242,7 +242,7 @@ PLANTED = [
     (looks_ahead, "frames", "x = y.interpolate('linear')"),
 ]
 ALLOWED = {
-    "readers": "def f():\n    import torch\n    return torch",
+    "reading.readers": "def f():\n    import torch\n    return torch",
     "results": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from matplotlib.figure import Figure",
     "frames": "x = y.shift(1).ffill().rolling(3).mean()",
     "models.recurrent": "import torch\nimport pandas\nnet.eval()",
@@ -287,6 +287,16 @@ def test_asking_for_help_imports_nothing_heavy() -> None:
 
 
 def test_judging_and_reporting_naive_and_arima_forecasts_needs_no_torch() -> None:
-    rooms = ("api", "backtesting", "compare", "config", "readers", "report", "scores", "models.naive", "models.arima")
+    rooms = (
+        "api",
+        "backtesting",
+        "compare",
+        "config",
+        "reading.readers",
+        "reporting.report",
+        "scores",
+        "models.naive",
+        "models.arima",
+    )
     code = "\n".join(f"import tsforecast.{room}" for room in rooms)
     assert "pandas" in (found := imported_by(code)) and not found & {"torch", "pytorch_lightning"}

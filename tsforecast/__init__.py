@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tsforecast.panel import Future as Future
     from tsforecast.panel import Panel as Panel
     from tsforecast.panel import View as View
-    from tsforecast.readers import read_panel as read_panel
+    from tsforecast.reading.readers import read_panel as read_panel
     from tsforecast.results import BacktestResult as BacktestResult
     from tsforecast.synthetic import synthetic_prices as synthetic_prices
     from tsforecast.synthetic import synthetic_sensors as synthetic_sensors
@@ -53,7 +53,7 @@ _HOMES = {
     "models.recurrent": ("GRU", "LSTM", "RNN"),
     "models.training": ("Training",),
     "panel": ("Future", "Panel", "View"),
-    "readers": ("read_panel",),
+    "reading.readers": ("read_panel",),
     "results": ("BacktestResult",),
     "synthetic": ("synthetic_prices", "synthetic_sensors"),
 }

@@ -15,7 +15,7 @@ from tsforecast.config import DEFAULT_MODELS, READING, RunConfig, build_models, 
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster
-from tsforecast.readers import read_panel
+from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
 
 __all__ = ["backtest", "data_name", "run_facts"]

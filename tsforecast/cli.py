@@ -120,7 +120,7 @@ def _run(run: RunConfig, out: Path | None, overwrite: bool, quiet: bool, as_json
     from tsforecast.api import data_name, run_facts
     from tsforecast.backtesting import run_backtest
     from tsforecast.config import resolved
-    from tsforecast.readers import read_panel
+    from tsforecast.reading.readers import read_panel
     from tsforecast.store import check_free, write_run
     from tsforecast.terminal import progress_bar
 
@@ -143,7 +143,7 @@ def _run(run: RunConfig, out: Path | None, overwrite: bool, quiet: bool, as_json
 
 
 def _tell(result: BacktestResult, report: Path, quiet: bool, as_json: bool) -> None:
-    from tsforecast.report import report_data
+    from tsforecast.reporting.report import report_data
     from tsforecast.terminal import show_summary
 
     if as_json:

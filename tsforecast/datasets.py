@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from tsforecast.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from tsforecast.frames import FrameOptions
     from tsforecast.panel import Panel
+    from tsforecast.reading.frames import FrameOptions
 
 __all__ = ["DatasetInfo", "dataset_names", "list_datasets", "load_dataset"]
 
@@ -51,8 +51,8 @@ def load_dataset(name: str, **options: Unpack[FrameOptions]) -> Panel:
 
     Raises DataError for an unknown name.
     """
-    from tsforecast.delimited import read_table, read_text
-    from tsforecast.frames import read_frame
+    from tsforecast.reading.delimited import read_table, read_text
+    from tsforecast.reading.frames import read_frame
 
     if name not in _index():
         raise DataError(f"there is no bundled data set '{name}'{did_you_mean(name, _index())}")

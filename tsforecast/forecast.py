@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-"""The levels every model answers unless told otherwise: deciles for the CRPS and the ends of 80, 90 and 95 % intervals."""
+"""The levels every model answers unless told otherwise: deciles for the CRPS, the ends of 80, 90 and 95 % intervals."""
 
 
 class Failure(NamedTuple):
@@ -73,7 +73,7 @@ class Forecast:
 
     def to_frame(self, name: str = "forecast", level: Sequence[int] = (80, 95)) -> pd.DataFrame:
         """Long frame `unique_id, ds, <name>, <name>-lo-80, <name>-hi-80, ...`."""
-        n, h = self.times.shape
+        h = self.times.shape[1]
         columns: dict[str, Any] = {
             "unique_id": np.repeat(np.asarray(self.ids, dtype=object), h),
             "ds": self.freq.to_pandas(self.times.ravel()),

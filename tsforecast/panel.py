@@ -67,7 +67,7 @@ class Panel:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame | pd.Series, **options: Any) -> Panel:
         """A panel from a long frame, a wide frame or one Series: see `frames.read_frame` for the options and errors."""
-        from tsforecast.frames import read_frame
+        from tsforecast.reading.frames import read_frame
 
         return read_frame(frame, **options)
 

@@ -100,13 +100,13 @@ class BacktestResult:
     def plot(self, unique_id: str | None = None, fold: int | None = None) -> Figure:
         """Forecasts and intervals of every model against what was observed: one series (default: the first), one fold
         (default: all of them)."""
-        from tsforecast.plots import plot_forecasts
+        from tsforecast.reporting.plots import plot_forecasts
 
         return plot_forecasts(self, unique_id, fold)
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report to `path` (and its markdown and JSON twins beside it)."""
-        from tsforecast.report import write_report
+        from tsforecast.reporting.report import write_report
 
         return write_report(self, Path(path))
 

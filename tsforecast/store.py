@@ -49,7 +49,7 @@ def write_run(result: BacktestResult, settings: dict[str, Any], out: Path, overw
 
     Everything is written beside `out` first and renamed at the end, so that a crash leaves what was there.
     """
-    from tsforecast.report import write_report
+    from tsforecast.reporting.report import write_report
 
     check_free(out, overwrite)
     place = out.resolve()  # where `out` is a link, what it leads to is replaced

@@ -24,8 +24,8 @@ LEFT_OUT_WHERE_NARROW = ("RMSE", "sMAPE", "WQL", "in 95 %")
 
 def show_summary(result: BacktestResult) -> None:
     """The answer in one sentence and the table of models, as the report has them."""
-    from tsforecast.findings import find
-    from tsforecast.tables import summary_table
+    from tsforecast.reporting.findings import find
+    from tsforecast.reporting.tables import summary_table
 
     findings, console = find(result), _console()
     whole = summary_table(findings)
@@ -57,7 +57,7 @@ def progress_bar(silent: bool) -> Iterator[Callable[[float, str], None] | None]:
     if silent or not sys.stderr.isatty():
         yield None
         return
-    from tsforecast.words import visible
+    from tsforecast.reporting.words import visible
 
     columns = (
         TextColumn("{task.description}", markup=False),

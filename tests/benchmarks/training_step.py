@@ -80,9 +80,10 @@ def main() -> None:
     prepared = (seen.x, seen.base, torch.nan_to_num(seen.target(batch.target)))
     for relative in (0.0, 2.0):
         training = Training(max_steps=options.steps, val_share=0, relative=relative)
-        pairs = []
-        for _ in range(options.rounds + 1):  # the first round warms up
-            pairs.append((ours(panel, options.steps, training), bare(*prepared, options.steps, training)))
+        pairs = [
+            (ours(panel, options.steps, training), bare(*prepared, options.steps, training))
+            for _ in range(options.rounds + 1)  # the first round warms up
+        ]
         mine, plain = (statistics.median(p[k] for p in pairs[1:]) for k in (0, 1))
         ratio = statistics.median(a / b for a, b in pairs[1:])
         loss = "quantile loss" if not relative else "quantile + relative loss (the bare loop: quantile loss)"

@@ -13,8 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.forecast import level_quantiles
-from tsforecast.results import BacktestResult, quantile_column
-from tsforecast.style import (
+from tsforecast.reporting.style import (
     INK,
     WIDTH,
     Picture,
@@ -28,7 +27,8 @@ from tsforecast.style import (
     tidy,
     title,
 )
-from tsforecast.words import moments, visible
+from tsforecast.reporting.words import moments, visible
+from tsforecast.results import BacktestResult, quantile_column
 
 if TYPE_CHECKING:
     from tsforecast.compare import Comparison

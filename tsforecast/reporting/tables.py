@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tsforecast.compare import MIN_ORIGINS
-from tsforecast.findings import Findings
-from tsforecast.words import column, counted, moment, number, percent, signed, visible
+from tsforecast.reporting.findings import Findings
+from tsforecast.reporting.words import column, counted, moment, number, percent, signed, visible
 
 __all__ = [
     "Cell",

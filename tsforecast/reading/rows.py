@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.cells import Source
 from tsforecast.errors import listing
 from tsforecast.frequency import Frequency, Ints, Times
+from tsforecast.reading.cells import Source
 
 __all__ = ["Missing", "Rows"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tsforecast import answer
-from tsforecast.answer import Verdict
+from tsforecast.reporting import answer
+from tsforecast.reporting.answer import Verdict
+from tsforecast.reporting.words import joined, visible
 from tsforecast.results import BacktestResult, quantile_columns
 from tsforecast.scores import BASELINES
-from tsforecast.words import joined, visible
 
 if TYPE_CHECKING:
     from tsforecast.compare import Comparison

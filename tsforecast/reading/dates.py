@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.cells import Source, numbers
+from tsforecast.reading.cells import Source, numbers
 
 __all__ = ["Stamps", "looks_like_dates", "read_stamps"]
 

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.cells import Source, numbers, series_codes
-from tsforecast.columns import Layout, Roles, choose_columns, named_columns
-from tsforecast.dates import Stamps, read_stamps
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.frequency import Frequency, parse_frequency
-from tsforecast.inference import infer_frequency
 from tsforecast.panel import Panel
-from tsforecast.rows import Missing, Rows
+from tsforecast.reading.cells import Source, numbers, series_codes
+from tsforecast.reading.columns import Layout, Roles, choose_columns, named_columns
+from tsforecast.reading.dates import Stamps, read_stamps
+from tsforecast.reading.inference import infer_frequency
+from tsforecast.reading.rows import Missing, Rows
 
 __all__ = ["FrameOptions", "read_frame"]
 

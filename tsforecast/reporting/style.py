@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from tsforecast.findings import model_kind
+from tsforecast.reporting.findings import model_kind
+from tsforecast.reporting.words import visible
 from tsforecast.results import BacktestResult
-from tsforecast.words import visible
 
 __all__ = ["Picture", "Style", "dot", "label_times", "legend", "limit", "limit_errors", "model_styles", "tidy", "title"]
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from tsforecast.cells import Source, numbers, series_codes
-from tsforecast.dates import looks_like_dates
 from tsforecast.errors import DataError, did_you_mean, listing
+from tsforecast.reading.cells import Source, numbers, series_codes
+from tsforecast.reading.dates import looks_like_dates
 
 __all__ = ["Layout", "Roles", "choose_columns", "named_columns"]
 

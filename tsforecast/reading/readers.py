@@ -9,12 +9,12 @@ from typing import Literal, Unpack, get_args
 import numpy as np
 import pandas as pd
 
-from tsforecast.cells import Source
 from tsforecast.datasets import dataset_names, load_dataset
-from tsforecast.delimited import Text, holds_rows, read_rows, read_table, read_text
 from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
-from tsforecast.frames import FrameOptions, read_frame
 from tsforecast.panel import Panel
+from tsforecast.reading.cells import Source
+from tsforecast.reading.delimited import Text, holds_rows, read_rows, read_table, read_text
+from tsforecast.reading.frames import FrameOptions, read_frame
 
 __all__ = ["read_panel"]
 

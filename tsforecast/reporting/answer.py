@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from tsforecast.reporting.words import counted, joined, moment, number, ordinal, signed, span, visible
 from tsforecast.results import BacktestResult
-from tsforecast.words import counted, joined, moment, number, ordinal, signed, span, visible
 
 if TYPE_CHECKING:
     from tsforecast.compare import Comparison

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tsforecast import plots, tables
 from tsforecast.errors import ConfigError
-from tsforecast.findings import Findings, find
+from tsforecast.reporting import plots, tables
+from tsforecast.reporting.findings import Findings, find
+from tsforecast.reporting.words import joined, visible
 from tsforecast.results import BacktestResult
-from tsforecast.words import joined, visible
 
 __all__ = ["render_html", "render_markdown", "report_data", "write_report"]
 
@@ -246,7 +246,7 @@ def _templates(html: bool) -> Environment:
         return text if html else Markup(_escaped(text))
 
     return Environment(
-        loader=PackageLoader("tsforecast"),
+        loader=PackageLoader("tsforecast.reporting"),
         autoescape=True,
         finalize=shown,
         undefined=StrictUndefined,

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from tsforecast.cells import MISSING, Source
 from tsforecast.errors import DataError
+from tsforecast.reading.cells import MISSING, Source
 
 __all__ = ["Text", "holds_rows", "read_rows", "read_table", "read_text"]
 

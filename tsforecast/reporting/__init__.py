@@ -1,0 +1,1 @@
+"""Everything between a result and its reader: sentences, tables, figures, pages."""
