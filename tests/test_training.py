@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,7 @@ def test_progress_is_told_while_training() -> None:
     assert heard == sorted(heard) and heard[-1] == 1.0 and len(heard) == 20
 
 
-@pytest.mark.parametrize(("windows", "steps"), [(10, 500), (12_800, 2_000), (10**7, 6_000)])
+@pytest.mark.parametrize(("windows", "steps"), [(10, 500), (12_800, 2_000), (10**7, 8_000)])
 def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: int) -> None:
     assert Training(passes=20.0, batch_size=128).steps(windows) == steps
     assert Training(max_steps=7).steps(windows) == 7
@@ -276,3 +277,15 @@ def test_any_network_of_that_shape_is_trained_and_the_loss_has_no_units(scale: f
     settings = Training(max_steps=300, learning_rate=0.02, l2=0.0, relative=0.0, device="cpu")
     train(net, windows, split, encoding, (0.25, 0.5, 0.75), settings, seed=0)
     assert float(net.shift.detach()) == pytest.approx(1 / np.std(np.arange(10)), rel=0.02)
+
+
+def test_ctrl_c_in_a_training_is_a_keyboard_interrupt_and_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(self: ForecastModule, *batch: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ForecastModule, "training_step", press)
+    with pytest.raises(KeyboardInterrupt):
+        LSTM(**SMALL).fit(sensors(), 4)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ OUTSIZED = 5.0  # standard deviations of the context
 class Training:
     """Everything about the training of a network.
 
-    max_steps      optimiser steps; None: `passes` over the training windows, within 500 and 6,000 steps
+    max_steps      optimiser steps; None: `passes` over the training windows, within 500 and 8,000 steps
     passes         see max_steps
     batch_size     windows in a step, drawn evenly over the series, then over time
     learning_rate  the highest rate of the schedule
@@ -50,13 +51,13 @@ class Training:
     max_steps: int | None = None
     passes: float = 20.0
     batch_size: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     l1: float = 0.0
     l2: float = 0.01
     clip: float = 1.0
     relative: float = 2.0
-    val_share: float = 0.1
+    val_share: float = 0.05
     patience: int = 6
     device: str = "auto"
 
@@ -80,7 +81,7 @@ class Training:
         """Optimiser steps for this many training windows."""
         if self.max_steps is not None:
             return self.max_steps
-        return int(min(max(self.passes * windows / self.batch_size, 500), 6_000))
+        return int(min(max(self.passes * windows / self.batch_size, 500), 8_000))
 
 
 def pick_device(name: str) -> torch.device:
@@ -225,11 +226,25 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, draws, valid if len(valid) else None)
+        with _interruptible():
+            trainer.fit(module, draws, valid if len(valid) else None)
     if keep.weights is not None:
         net.load_state_dict(keep.weights)
     net.eval()
     return keep.curve
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C: Lightning answers it by leaving the program, with the signal ignored from then on."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as left:
+        if not isinstance(left.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from None
 
 
 @contextmanager
