@@ -4,8 +4,8 @@ With w = (1-B)^d (1-B^m)^D (y - X b), the model is phi(B) Phi(B^m) w = theta(B) 
 
 The exact likelihood is that of statsmodels' `arma_innovations` (Brockwell & Davis, Time Series: Theory and Methods,
 5.3 and 8.7), which turns w, and every column beside it, into one-step errors and their variances. The Kalman filter of
-its `SARIMAX` gives the same numbers (the tests hold the two against each other), but takes 3 to 15 times as long on
-hourly series. Three things follow from the errors:
+its `SARIMAX` gives the same numbers (the tests hold the two against each other), but takes several times as long on
+seasonal series. Three things follow from the errors:
 
 * regressors and the innovation variance are profiled out by least squares on whitened columns;
 * a missing value is one more column, an unknown height at its own row. The determinant of those columns turns the
