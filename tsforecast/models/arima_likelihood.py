@@ -1,16 +1,16 @@
-"""Gaussian ARIMA on one series: residuals, exact likelihood and forecasts, all in a few LAPACK calls.
+"""Gaussian ARIMA on one series: conditional residuals, and the exact likelihood by the innovations algorithm.
 
 With w = (1-B)^d (1-B^m)^D (y - X b), the model is phi(B) Phi(B^m) w = theta(B) Theta(B^m) e.
 
-The exact likelihood multiplies w by the autoregressive polynomial from row r = max(p', q') on, p' and q' the expanded
-orders. The covariance of the result is a band of width r (Brockwell & Davis, Time Series: Theory and Methods, 3.3.8),
-so one banded Cholesky factor whitens the series and every column beside it at once. Three things follow at no extra
-cost:
+The exact likelihood is that of statsmodels' `arma_innovations` (Brockwell & Davis, Time Series: Theory and Methods,
+5.3 and 8.7), which turns w, and every column beside it, into one-step errors and their variances. The Kalman filter of
+its `SARIMAX` gives the same numbers (the tests hold the two against each other), but takes several times as long on
+seasonal series. Three things follow from the errors:
 
 * regressors and the innovation variance are profiled out by least squares on whitened columns;
 * a missing value is one more column, an unknown height at its own row. The determinant of those columns turns the
   likelihood into that of the observed values alone; it equals the Kalman filter's with exact diffuse start;
-* the same band, `horizon` rows longer, gives the forecasts and their exact variances.
+* a step after the end is a missing value too: the estimate of its height is its forecast, with its exact variance.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from math import log, pi
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import hankel, toeplitz
-from scipy.linalg.lapack import dpbtrf, dtbtrs
-from scipy.signal import lfilter, lfiltic
+from scipy.signal import lfilter
+from statsmodels.tsa.innovations.arma_innovations import arma_innovations
 
-__all__ = ["Band", "Order", "Polynomials", "difference", "loglikelihood", "polynomials", "profile", "residuals"]
+__all__ = ["Order", "Polynomials", "difference", "loglikelihood", "polynomials", "profile", "residuals", "whitened"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -141,81 +140,18 @@ def _lagged_sum(coefficients: Floats, x: Floats, step: int) -> Floats:
     return out
 
 
-class Band:
-    """Cholesky factor of the covariance of n rows of w, those after the first r multiplied by phi(B) Phi(B^m).
+def whitened(poly: Polynomials, w: Floats) -> tuple[Floats, float]:
+    """Columns `[n, c]` made independent with unit variance up to the innovation variance; log determinant of that.
 
-    Raises LinAlgError where rounding leaves the covariance without a factor: a root on the unit circle.
+    Raises LinAlgError where rounding leaves an error without a variance: a root on the unit circle.
     """
-
-    def __init__(self, poly: Polynomials, n: int) -> None:
-        self.ar, ma = poly.ar, poly.ma
-        self.phi, self.seasonal_phi, self.m = poly.phi, poly.seasonal_phi, poly.m
-        self.reach = r = max(len(self.ar), len(ma)) - 1
-        late, start, across = _covariances(self.ar, ma, r)
-        band = np.empty((r + 1, n), order="F")
-        band[:] = late[:, None]
-        head = min(r, n)
-        lag, row = np.arange(r + 1)[:, None], np.arange(head)
-        band[:, :head] = np.where(lag + row < r, start[:, None], across[:, None])
-        self.factor, failed = dpbtrf(band, lower=1, overwrite_ab=1)
-        if failed:
-            raise np.linalg.LinAlgError("the covariance is not positive definite")
-        self.log_det = 2.0 * float(np.log(self.factor[0]).sum())
-
-    def filtered(self, w: Floats) -> Floats:
-        """Columns `[n, c]` whose covariance is the band: w itself in the first r rows, phi(B) Phi(B^m) w after them."""
-        z = _lagged_sum(self.seasonal_phi, _lagged_sum(self.phi, w, 1), self.m)
-        z[: self.reach] = w[: self.reach]
-        return z
-
-    def whiten(self, w: Floats) -> Floats:
-        """Independent columns of unit variance, up to the innovation variance."""
-        white, failed = dtbtrs(self.factor[:, : len(w)], self.filtered(w), uplo="L")
-        assert failed == 0
-        return np.asarray(white)
-
-    def extend(self, white: Floats, order: Order, y: Floats, horizon: int) -> tuple[Floats, Floats]:
-        """Means `[horizon, c]` of what follows the columns `y` `[T, c]`, and rows `[horizon, horizon]` of their errors.
-
-        `self` has `horizon` rows more than `white`, the whitened differences of y. The error of step h is row h of the
-        second answer times independent innovations, so its variance is the row's sum of squares.
-        """
-        n, r = len(white), self.reach
-        below = np.zeros((horizon, r + horizon))  # the last rows of the factor, dense, columns n - r to n + horizon
-        for lag in range(r + 1):
-            h = np.arange(horizon)
-            below[h, h + r - lag] = self.factor[lag, n + h - lag]
-        z = below[:, :r] @ white[n - r :]
-        full = self.ar
-        for _ in range(order.d):
-            full = np.convolve(full, [1.0, -1.0])
-        for _ in range(order.D):
-            full = np.convolve(full, _spread(np.array([1.0, -1.0]), order.m))
-        memory = np.stack([lfiltic([1.0], full, column[: -len(full) : -1]) for column in y.T], axis=1)
-        mean = lfilter([1.0], full, z, axis=0, zi=memory)[0] if len(full) > 1 else z
-        return np.asarray(mean), np.asarray(lfilter([1.0], full, below[:, r:], axis=0))
-
-
-def _covariances(ar: Floats, ma: Floats, r: int) -> tuple[Floats, Floats, Floats]:
-    """Lags 0 to r, for unit innovations: of the moving average, of w, and of w with the later moving average."""
-    p, q = len(ar) - 1, len(ma) - 1
-    late = np.zeros(r + 1)
-    late[: q + 1] = np.convolve(ma, ma[::-1])[q:]
-    impulse = np.zeros(q + 1)
-    impulse[0] = 1.0
-    weights = lfilter(ma, ar, impulse)
-    across = np.zeros(r + 1)
-    across[: q + 1] = np.convolve(ma, weights[::-1])[q:]
-    # Yule-Walker for w: sum_k ar_k gamma(|j - k|) = across(j), lags 0 to p
-    folded = hankel(ar)
-    folded[:, 0] = 0.0
-    right = np.zeros(p + 1)
-    right[: min(p, r) + 1] = across[: p + 1]
-    gamma = np.zeros(r + 1)
-    gamma[: p + 1] = np.linalg.solve(toeplitz(ar, np.zeros(p + 1)) + folded, right)
-    if r > p:
-        gamma[p + 1 :] = lfilter([1.0], ar, across[p + 1 :], zi=lfiltic([1.0], ar, gamma[p:0:-1]))[0]
-    return late, gamma, across
+    try:
+        white, variances = arma_innovations(w, -poly.ar[1:], poly.ma[1:], normalize=True, prefix="d")
+    except ValueError:  # a negative variance
+        raise np.linalg.LinAlgError("the covariance is not positive definite") from None
+    if not variances.min() > 0:
+        raise np.linalg.LinAlgError("the covariance is not positive definite")
+    return np.asarray(white), float(np.log(variances).sum())
 
 
 def profile(columns: Floats, missing: int) -> tuple[Floats, Floats, float]:
@@ -230,12 +166,12 @@ def profile(columns: Floats, missing: int) -> tuple[Floats, Floats, float]:
         power = float(x[:, 0] @ x[:, 0])
         slope = float(x[:, 0] @ y) / power if power > 0 else 0.0
         return y - slope * x[:, 0], np.array([slope]), 0.0
-    r = np.linalg.qr(np.concatenate([x, y[:, None]], axis=1), mode="r")
+    r: Floats = np.asarray(np.linalg.qr(np.concatenate([x, y[:, None]], axis=1), mode="r"))
     k = x.shape[1]
     heights = np.abs(np.diagonal(r)[:missing])
     if len(y) < k or (missing and heights.min() < 1e-9 * heights.max()):
         raise np.linalg.LinAlgError("missing values leave too little to identify the model")
-    coefficients = np.linalg.solve(r[:k, :k], r[:k, k])
+    coefficients: Floats = np.asarray(np.linalg.solve(r[:k, :k], r[:k, k]), dtype=np.float64)
     return y - x @ coefficients, coefficients, 2.0 * float(np.log(heights).sum())
 
 

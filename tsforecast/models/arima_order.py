@@ -7,16 +7,18 @@ best of the neighbours, not to the first better one: that costs a little more an
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from statsmodels.tsa.stattools import kpss
 
 from tsforecast.models.arima_fit import Estimate, conditional, first_guess, likelihood, shocks, stacked
 from tsforecast.models.arima_likelihood import Order, difference
 
-__all__ = ["Bounds", "differences", "is_stable", "kpss", "search", "seasonal_strength"]
+__all__ = ["Bounds", "differences", "is_stable", "search", "seasonal_strength", "wanders"]
 
 Floats = npt.NDArray[np.float64]
 _ROUNDING = 1e-10  # of the largest value: less than this is not variation
@@ -34,18 +36,14 @@ class Bounds:
     D: int = 1
 
 
-def kpss(x: Floats) -> float:
-    """The KPSS statistic for a constant level; above 0.463 stationarity is rejected at 5 %.
+def wanders(x: Floats) -> bool:
+    """Whether a KPSS test rejects a constant level at 5 %.
 
     Kwiatkowski, Phillips, Schmidt & Shin (1992). The long-run variance takes Bartlett weights over 3 sqrt(T) / 13 lags.
     """
-    n = len(x)
-    e = x - x.mean()
-    lags = int(3 * np.sqrt(n) / 13)
-    longrun = float(e @ e) + 2 * sum((1 - k / (lags + 1)) * float(e[k:] @ e[:-k]) for k in range(1, lags + 1))
-    if longrun <= 0:
-        return 0.0
-    return float((np.cumsum(e) ** 2).sum()) / n / longrun
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its table of p-values ends at 1 and 10 %; only the statistic counts here
+        return bool(kpss(x, nlags=int(3 * np.sqrt(len(x)) / 13))[0] > 0.463)
 
 
 def seasonal_strength(x: Floats, m: int) -> float:
@@ -73,7 +71,7 @@ def differences(x: Floats, m: int, bounds: Bounds) -> tuple[int, int]:
     if D:
         x = x[m:] - x[:-m]
     d = 0
-    while d < bounds.d and len(x) > 3 and float(np.ptp(x)) > smallest and kpss(x) > 0.463:
+    while d < bounds.d and len(x) > 3 and float(np.ptp(x)) > smallest and wanders(x):
         x, d = np.diff(x), d + 1
     return d, D
 

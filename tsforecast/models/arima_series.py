@@ -9,13 +9,13 @@ import numpy.typing as npt
 from scipy.linalg import qr
 
 from tsforecast.models.arima_fit import Estimate, conditional, exact, first_guess, shocks, stacked
-from tsforecast.models.arima_likelihood import Band, Order, Polynomials, difference, polynomials, profile
+from tsforecast.models.arima_likelihood import Order, Polynomials, difference, polynomials, profile, whitened
 from tsforecast.models.arima_order import Bounds, differences, is_stable, search
 
 __all__ = ["SeriesModel", "Unusable", "fit_series"]
 
 Floats = npt.NDArray[np.float64]
-_TRIED = 6  # orders estimated exactly, until one keeps its roots off the unit circle
+_TRIED = 3  # orders estimated exactly, until one keeps its roots off the unit circle
 _MOST_MISSING = 100  # a missing value is a regressor: more of them cost more than the older steps are worth
 
 
@@ -44,43 +44,30 @@ class SeriesModel:
     max_length: int
     notes: tuple[str, ...]
 
-    def forecast(self, y: Floats, x: Floats, ahead: Floats, bands: dict[int, Band]) -> tuple[Floats, Floats]:
+    def forecast(self, y: Floats, x: Floats, ahead: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation `[H]` of the steps after y `[T]`, given covariates `[T, K]` and `[H, K]`.
-
-        `bands` keeps the Cholesky factors by length, so that many origins of equal length share one.
 
         Raises Unusable where the history is too short or unobserved.
         """
         x, ahead = x[:, self.kept] / self.width, ahead[:, self.kept] / self.width
         y, x, after = _recent(y, x, self.max_length)
-        ahead = np.concatenate([after, ahead])  # steps after the last observation are forecast too, then left out
-        horizon = len(ahead)
         needed = self.order.lost + max(self.order.reach, 1)
         if len(y) < needed:
             raise Unusable(f"too short: {self.order} forecasts from {needed} steps, has {len(y)}")
-        columns, missing = stacked((y - self.centre) / self.scale, x, self.order.constant, self.order.lost)
-        w = difference(columns, self.order)
-        length = len(w) + horizon
-        if length not in bands:
-            bands[length] = Band(self.polynomials, length)
-        white = bands[length].whiten(w)
-        mean, errors = bands[length].extend(white, self.order, columns, horizon)
-        known = 1 + missing
-        # the regression is the fit's, only the missing values are estimated anew
-        white[:, 0] -= white[:, known:] @ self.beta
-        mean[:, 0] -= mean[:, known:] @ self.beta
-        variance = (errors**2).sum(axis=1)
-        if missing:
-            _, gaps, _ = profile(white[:, :known], missing)
-            mean[:, 0] -= mean[:, 1:known] @ gaps
-            r = np.linalg.qr(white[:, 1:known], mode="r")
-            variance += (np.linalg.solve(r.T, mean[:, 1:known].T) ** 2).sum(axis=0)
-        regression = ahead @ self.beta[int(self.order.constant) :]
-        if self.order.constant:
-            clock = len(y) + np.arange(horizon) if self.order.lost else np.ones(horizon)
-            regression = regression + clock * self.beta[0]
-        point = (mean[:, 0] + regression) * self.scale + self.centre
-        return point[len(after) :], np.sqrt(variance * self.sigma2)[len(after) :] * self.scale
+        horizon = len(after) + len(ahead)  # steps after the last observation are forecast too, then left out
+        x = np.concatenate([x, after, ahead])
+        y = np.concatenate([(y - self.centre) / self.scale, np.full(horizon, np.nan)])
+        columns, missing = stacked(y, x, self.order.constant, self.order.lost)
+        # the regression is the fit's, only the missing values and the steps to come are estimated
+        regression = columns[:, 1 + missing :] @ self.beta
+        columns[:, 0] = np.where(np.isnan(y), 0.0, y - regression)
+        white, _ = whitened(self.polynomials, difference(columns[:, : 1 + missing], self.order))
+        white = white[max(int(np.argmax(np.isnan(y))) - self.order.lost, 0) :]  # before, no unit has left its zeros
+        _, heights, _ = profile(white, missing)
+        r = np.linalg.qr(white[:, 1:], mode="r")
+        spread = np.linalg.norm(np.linalg.inv(r), axis=1) * np.sqrt(self.sigma2)
+        point = regression[np.isnan(y)] - heights  # the column has a zero where the value is: the unit takes it away
+        return (point * self.scale + self.centre)[-len(ahead) :], spread[-len(ahead) :] * self.scale
 
 
 def fit_series(y: Floats, x: Floats, m: int, max_length: int, choice: Order | Bounds) -> SeriesModel:
@@ -129,16 +116,14 @@ def fit_series(y: Floats, x: Floats, m: int, max_length: int, choice: Order | Bo
 def _estimated(y: Floats, x: Floats, m: int, plain: Order, choice: Order | Bounds) -> tuple[Estimate, str]:
     """Search where there is a choice, then exact likelihood with missing values left out."""
     full = _filled(y, m)
-    auto = isinstance(choice, Bounds)
+    auto, least = isinstance(choice, Bounds), plain if isinstance(choice, Bounds) else choice
     free = len(y) - plain.lost - int(np.isnan(y).sum()) - x.shape[1]  # what is left to estimate the rest from
-    arma = 0 if auto else choice.arma + int(choice.constant)
-    needed = max(arma + 2, 0 if auto else choice.reach)
+    needed = max(least.arma + int(least.constant) + 2, least.reach)
     if free < needed:
         raise Unusable(
-            f"too short: {plain if auto else choice} with {x.shape[1]} covariates needs "
-            f"{len(y) - free + needed} steps, has {len(y)}"
+            f"too short: {least} with {x.shape[1]} covariates needs {len(y) - free + needed} steps, has {len(y)}"
         )
-    for constant in (False, True) if auto and plain.d + plain.D < 2 else (False if auto else choice.constant,):
+    for constant in (False, True) if auto and plain.d + plain.D < 2 else (least.constant,):
         order = replace(plain, constant=constant)
         w = difference(stacked(full, x, constant, plain.lost)[0], order)
         rest, beta, _ = profile(w, 0)
@@ -188,7 +173,7 @@ def _recent(y: Floats, x: Floats, max_length: int) -> tuple[Floats, Floats, Floa
     counts as missing.
     """
     y, x = y[-max_length:], x[-max_length:]
-    known = np.isfinite(x).all(axis=1)
+    known = np.asarray(np.isfinite(x).all(axis=1))
     seen = np.flatnonzero(np.isfinite(y) & known)
     if len(seen) == 0:
         raise Unusable(f"no observed value in the last {len(y)} steps")
