@@ -23,14 +23,14 @@ def rounded(x: np.ndarray) -> np.ndarray:
 
 
 def test_it_is_the_solution_of_the_penalised_normal_equations() -> None:
-    """One series, identity scaling, one penalty; 60 steps, context 6, horizon 3, the last 12 steps validate."""
-    values = rounded(np.sin(np.arange(60) / 3) + np.random.default_rng(0).normal(size=60) / 4)
+    """One series, identity scaling, one penalty; 200 steps, context 6, horizon 3, the last 40 steps validate."""
+    values = rounded(np.sin(np.arange(200) / 3) + np.random.default_rng(0).normal(size=200) / 4)
     size, horizon, penalty = 6, 3, 2.5
-    origins = [o for o in range(size, 60 - horizon + 1) if not 48 - horizon < o < 48]  # no target on both sides of 48
-    last = values[np.array(origins) - 1, None]
+    origins = np.arange(size, 200 - horizon + 1)
+    last = values[origins - 1, None]
     x = np.array([np.append(values[o - size : o], 1.0) for o in origins])
     y = np.array([values[o : o + horizon] for o in origins]) - last
-    late = np.array(origins) >= 48
+    early, late = origins <= 160 - horizon, origins >= 160  # no target on both sides of 160
 
     def solved(rows: np.ndarray) -> np.ndarray:
         return np.linalg.solve(x[rows].T @ x[rows] + penalty * np.eye(size + 1), x[rows].T @ y[rows])
@@ -38,9 +38,9 @@ def test_it_is_the_solution_of_the_penalised_normal_equations() -> None:
     past = panel(values)
     recipe = Ridge(input_size=size, penalties=(penalty,), scaling="identity")
     answer = recipe.fit(past, horizon).predict(past)
-    point = values[-1] + np.append(values[-size:], 1.0) @ solved(late | ~late)
+    point = values[-1] + np.append(values[-size:], 1.0) @ solved(origins > 0)
     np.testing.assert_allclose(answer.point[0], point, rtol=1e-9)
-    errors = y[late] - x[late] @ solved(~late)  # of a map that has not seen them
+    errors = y[late] - x[late] @ solved(early)  # of a map that has not seen them
     for k, q in enumerate(QUANTILES):
         np.testing.assert_allclose(answer.quantiles[0, :, k], point + np.quantile(errors, q, axis=0), rtol=1e-6)
 
@@ -151,3 +151,22 @@ def test_too_short_a_panel_is_refused_with_the_steps_it_needs() -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Ridge(**settings)
+
+
+def test_with_few_validation_windows_the_intervals_come_from_leaving_each_window_out() -> None:
+    rng = np.random.default_rng(3)
+    short = panel(rng.normal(size=60), season_length=1)
+    fitted = Ridge(input_size=6, penalties=(10.0,)).fit(short, 12)  # one validation window
+    rows = np.lib.stride_tricks.sliding_window_view(short.values, 18)
+    mean, std = rows[:, :6].mean(1, keepdims=True), rows[:, :6].std(1, keepdims=True)
+    x = np.c_[(rows[:, :6] - mean) / std, np.ones(len(rows))]
+    y = (rows[:, 6:] - rows[:, 5:6]) / std
+    weight = 1 / np.maximum(np.abs(y).max(1, keepdims=True) / 5, 1)
+    errors = []
+    for out in range(len(rows)):  # the oracle: solve without each window
+        keep = np.arange(len(rows)) != out
+        a, b = (x * weight)[keep], (y * weight)[keep]
+        errors.append(y[out] - x[out] @ np.linalg.solve(a.T @ a + 10 * np.eye(7), a.T @ b))
+    expected = np.quantile(errors, fitted.recipe.quantiles, axis=0).T
+    np.testing.assert_allclose(fitted.spread.numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert (np.diff(fitted.spread.numpy(), axis=1) > 0).all()

@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 # measured on hourly, half-hourly and daily series of 3,600 to 19,000 steps: twice as many steps take two to three times
 # as long and forecast no better
 MAX_LENGTH = 2000
+WIDE = 60  # steps in a season
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,11 @@ class AutoARIMA:
     max_d, max_D    most differences; D is chosen by seasonal strength (0.64), d by KPSS tests
     max_length      steps at the end of a series that are used, to search, to estimate and to forecast
 
-    Otherwise as `ARIMA`. Candidates are estimated by conditional least squares and compared at their exact likelihood;
-    the winner is estimated by exact maximum likelihood.
+    For seasons longer than 60 steps (5-minute data with a daily cycle) no seasonal moving average is tried: the time of
+    its likelihood grows with the square of the season. Otherwise as `ARIMA`.
+
+    Candidates are estimated by conditional least squares and compared at their exact likelihood; the winner is
+    estimated by exact maximum likelihood.
     """
 
     season_length: int | None = None
@@ -112,8 +116,9 @@ class AutoARIMA:
 
     def fit(self, past: Panel, horizon: int, /) -> _FittedARIMA:
         """Choose and estimate a model for every series of the panel."""
-        bounds = Bounds(self.max_p, self.max_q, self.max_P, self.max_Q, self.max_d, self.max_D)
-        return _fit(self, past, horizon, self.season_length or past.season_length, bounds)
+        m = self.season_length or past.season_length
+        bounds = Bounds(self.max_p, self.max_q, self.max_P, self.max_Q if m <= WIDE else 0, self.max_d, self.max_D)
+        return _fit(self, past, horizon, m, bounds)
 
 
 @dataclass(frozen=True, eq=False)

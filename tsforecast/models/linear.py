@@ -23,6 +23,7 @@ __all__ = ["Ridge"]
 
 CHUNK = 4_096  # windows whose features are held at once
 PRODUCTS = 4_000_000  # held at once while forecasting
+ENOUGH = 30  # validation windows to take quantiles of errors from
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
 
 
@@ -32,7 +33,8 @@ class Ridge:
 
     It corrects the naive forecast that has been closer in the past, so that a strong penalty means that forecast. The
     penalty with the smallest error on the last part of the training time is taken, and the map is solved once more on
-    all windows. Point: the linear map (a mean). Quantiles: those of its errors on that last part, per step.
+    all windows. Point: the linear map (a mean). Quantiles: those of its errors on that last part, per step; where it
+    has fewer than 30 windows, those of leaving each window out in turn.
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows
@@ -77,15 +79,22 @@ class Ridge:
                 f"need {least + horizon} steps, the longest ('{past.ids[int(past.lengths.argmax())]}') has "
                 f"{past.lengths.max()}"
             )
+        held_out = split.valid_high > split.valid_low
+        last = np.where(held_out, split.valid_high, split.train_high)
         early = every_origin(split.train_low, split.train_high, split.floors, MOST_WINDOWS)
         late = every_origin(split.valid_low, split.valid_high, split.floors, MOST_WINDOWS)
+        every = every_origin(split.train_low, last, split.floors, MOST_WINDOWS)
         sight = _Sight(encoding, gaps)
         first = _Sums.over(windows, sight, *early)
         rest = _Sums.over(windows, sight, *late) if len(late[0]) else first
         maps = first.solve(self.penalties)
         best = int(np.argmin([rest.error(w) for w in maps]))
-        errors = _errors(windows, sight, maps[best], *(late if len(late[0]) else early))
-        final = (first + rest).solve((self.penalties[best],))[0] if rest is not first else maps[best]
+        whole = _Sums.over(windows, sight, *every)
+        final = whole.solve((self.penalties[best],))[0]
+        if len(late[0]) >= ENOUGH:
+            errors = _errors(windows, sight, maps[best], *late)
+        else:
+            errors = _errors(windows, sight, final, *every, inverse=whole.inverse(self.penalties[best]))
         levels = torch.tensor(self.quantiles, dtype=torch.float64)
         spread = torch.nanquantile(errors, levels, dim=0).T.contiguous()
         return _FittedRidge(self, horizon, size, Covariates.of(past), sight, final, spread)
@@ -170,8 +179,10 @@ class _Sums:
             progress.report(number * CHUNK / len(origins))
         return cls(xx, xy, yy)
 
-    def __add__(self, other: _Sums) -> _Sums:
-        return _Sums(self.xx + other.xx, self.xy + other.xy, self.yy + other.yy)
+    def inverse(self, penalty: float) -> Tensor:
+        """(X'X + penalty I)^-1."""
+        inverse: Tensor = torch.linalg.inv(self.xx + penalty * torch.eye(len(self.xx), dtype=self.xx.dtype))
+        return inverse
 
     def solve(self, penalties: tuple[float, ...]) -> list[Tensor]:
         """(X'X + penalty I)^-1 X'Y for each penalty, from one eigendecomposition."""
@@ -184,11 +195,21 @@ class _Sums:
         return float((self.yy - 2 * (weights * self.xy).sum(0) + (weights * (self.xx @ weights)).sum(0)).sum())
 
 
-def _errors(windows: Windows, sight: _Sight, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
-    """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed."""
+def _errors(
+    windows: Windows, sight: _Sight, weights: Tensor, origins: Tensor, floors: Tensor, inverse: Tensor | None = None
+) -> Tensor:
+    """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed.
+
+    inverse   given where the map was solved on these windows: the errors are then those of the maps solved without
+              each of them, which one division tells (Allen 1974)
+    """
     found = []
     for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
         batch = windows.gather(o, f)
         seen, features = sight.look(batch)
-        found.append((seen.target(batch.target) - seen.base).squeeze(2).double() - features @ weights)
+        errors = (seen.target(batch.target) - seen.base).squeeze(2).double() - features @ weights
+        if inverse is not None:
+            x = features * _residual(batch, seen)[1]
+            errors = errors / (1 - ((x @ inverse) * x).sum(1, keepdim=True)).clamp_min(1e-6)
+        found.append(errors)
     return torch.cat(found)
