@@ -140,7 +140,9 @@ class ForecastModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.training_settings
-        optimizer = torch.optim.AdamW(self.net.parameters(), lr=settings.learning_rate, weight_decay=settings.l2)
+        optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=settings.learning_rate, weight_decay=settings.l2, fused=True
+        )
         if settings.schedule == "constant":
             return optimizer
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=self.steps + 1)
