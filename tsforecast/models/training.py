@@ -57,7 +57,7 @@ class Training:
     l2: float = 0.01
     clip: float = 1.0
     relative: float = 2.0
-    val_share: float = 0.05
+    val_share: float = 0.1
     patience: int = 6
     device: str = "auto"
 
