@@ -23,14 +23,14 @@ TENSOR_ROOMS = (
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
-JUDGES = ("backtest*", "folds", "results", "scores", "metrics", "compare")
+JUDGES = ("backtest*", "folds", "results", "scores", "metrics", "compare", "persistence")
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""
 HOMES = {
     "pytorch_lightning": ("models.training",),
     "lightning": (),
-    "matplotlib": ("reporting.plots", "reporting.style"),
+    "matplotlib": ("reporting.plots", "reporting.style", "reporting.verdict_plots"),
     "statsmodels": ("models.arima*", "compare"),
 }
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
