@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tsforecast import progress
@@ -129,6 +130,8 @@ def _record(name: str, group: list[Fold], answers: _Answers, parts: dict[str, li
             "predict_seconds": [answers.predict_seconds / len(group)],
         }
         add("forecasts", fold.number, _forecast_table(fold, forecast))
+        for seed, points in enumerate(() if forecast.members is None else forecast.members):
+            add("members", fold.number, _member_table(fold, seed, points))
         add("tasks", fold.number, pd.DataFrame(seconds))
         add("failures", fold.number, pd.DataFrame(list(forecast.failures), columns=["unique_id", "reason"]))
         add("notes", fold.number, pd.DataFrame(list(forecast.notes), columns=["unique_id", "note"]))
@@ -154,8 +157,12 @@ def _checked(fold: Fold, asked: Fold, answer: Any, levels: tuple[float, ...]) ->
     good = [i for i, key in enumerate(fold.ids) if key not in reasons]
     rows = [row[fold.ids[i]] for i in good]
     whole.point[good], whole.quantiles[good] = answer.point[rows], answer.quantiles[rows]
+    members = None
+    if answer.members is not None:
+        members = np.full((len(answer.members), *whole.point.shape), np.nan)
+        members[:, good] = answer.members[:, rows]
     failures = tuple(Failure(key, reasons[key]) for key in fold.ids if key in reasons)
-    return replace(whole, failures=failures, notes=answer.notes)
+    return replace(whole, failures=failures, notes=answer.notes, members=members)
 
 
 def _failed(fold: Fold, reason: str, levels: tuple[float, ...]) -> Forecast:
@@ -179,6 +186,18 @@ def _forecast_table(fold: Fold, forecast: Forecast) -> pd.DataFrame:
         "forecast": forecast.point.ravel(),
     }
     columns |= {quantile_column(q): forecast.quantiles[:, :, k].ravel() for k, q in enumerate(forecast.levels)}
+    return pd.DataFrame(columns)
+
+
+def _member_table(fold: Fold, seed: int, points: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """What one of several networks said, row by row as in the table of forecasts."""
+    n, h = points.shape
+    columns: dict[str, Any] = {
+        "seed": seed,
+        "unique_id": np.repeat(np.asarray(fold.ids, dtype=object), h),
+        "step": np.tile(np.arange(1, h + 1), n),
+        "forecast": points.ravel(),
+    }
     return pd.DataFrame(columns)
 
 

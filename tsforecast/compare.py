@@ -1,4 +1,4 @@
-"""Is one model better than another, by how much, and may that be trusted? One paired comparison over the origins.
+"""Is one model better than another, by how much, and may that be trusted? Paired comparisons over the origins.
 
 What is compared is one loss per origin, so N series are never counted as N independent trials: what moves prices or
 sensors together moves all their errors together (Akgun, Pirotte, Urga & Yang 2024, IJF 40(1)).
@@ -7,20 +7,35 @@ sensors together moves all their errors together (Akgun, Pirotte, Urga & Yang 20
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MIN_ORIGINS", "Comparison", "MeanTest", "compare", "diebold_mariano"]
+from tsforecast.mean_tests import (
+    ROUNDING,
+    MeanTest,
+    bootstrap_interval,
+    diebold_mariano,
+    effective_t,
+    giacomini_white,
+    holm,
+    worth,
+)
+from tsforecast.power import MIN_ORIGINS, detectable_error, least_origins, origins_needed
+from tsforecast.sentences import sentence
+
+__all__ = ["LEVEL", "MARGIN", "MIN_ORIGINS", "WORDS", "Comparison", "Luck", "compare", "compare_all"]
 
 Floats = npt.NDArray[np.float64]
 
-MIN_ORIGINS = 20
-"""Below this many origins the test's size is distorted (Coroneo & Iacone 2020), and no p-value is given."""
-_MIN_APART = 3  # non-overlapping origins' worth of data, below which an interval says nothing
-_ROUNDING = 1e-12  # differences this small beside the losses are rounding
+WORDS = ("better", "worse", "equivalent", "inconclusive", "too few origins", "invalid")
+MARGIN = 2.0
+"""Percent of the benchmark's loss: a difference below it is not worth having, unless a run says otherwise."""
+LEVEL = 0.05
+_LEAST_RESAMPLED = 8  # fewer origins, or fewer than half as many apart, and a bootstrap covers too little
 
 
 @dataclass(frozen=True)
@@ -28,11 +43,20 @@ class Comparison:
     """One model against a benchmark.
 
     effect_percent   how much smaller the model's mean loss is, in percent of the benchmark's; positive = better
-    low_, high_percent   95 % interval of the effect; rough where `p_value` is NaN; NaN where none can be given
+    low_, high_percent   95 % interval of the effect; bootstrapped where `p_value` is NaN; NaN where there is none
     n_origins, wins  origins, and at how many of them the model's loss is the smaller one
     p_value          two-sided, of equal expected losses; NaN where it would not be valid
-    word             better, worse, no clear difference, too few origins, identical, or not comparable
+    p_adjusted       Holm's, over all models that were compared with this benchmark
+    word             one of WORDS
     sentence         all of it in plain English
+    detectable_percent  the smallest true improvement that these origins find with 80 % power; NaN where unknown
+    seeds, seed_wins    networks behind the model; how many of them alone have a smaller mean loss
+    dm_p_value       p of the Diebold-Mariano test alone; `p_value` is this or a larger one: see `compare_all`
+    equivalence_p    larger p of the two one-sided tests that the effect is beyond the margin (Schuirmann 1987)
+    conditional_p    p of Giacomini & White's conditional test, where it was asked for
+    margin_percent   what counts as equivalent
+    worth_origins    how many independent origins these are worth
+    models           how many models the correction is for
     """
 
     model: str
@@ -43,133 +67,195 @@ class Comparison:
     n_origins: int
     wins: int
     p_value: float
+    p_adjusted: float
     word: str
     sentence: str
+    detectable_percent: float = math.nan
+    seeds: int = 1
+    seed_wins: int = 0
+    dm_p_value: float = math.nan
+    equivalence_p: float = math.nan
+    conditional_p: float = math.nan
+    margin_percent: float = MARGIN
+    worth_origins: float = math.nan
+    models: int = 1
 
 
-class MeanTest(NamedTuple):
-    """A mean, its standard error, the t statistic, its degrees of freedom and two-sided p-value; NaN = undefined."""
+class Luck(NamedTuple):
+    """What other seeds would have changed in a model of several networks.
 
-    mean: float
-    error: float
-    t: float
-    df: float
-    p_value: float
+    means     mean loss of each network alone `[S]`
+    variance  of the model's mean loss, from resampling its networks
+    """
+
+    means: Floats
+    variance: float
 
 
 def compare(
-    losses: Floats,
-    benchmark_losses: Floats,
-    *,
-    model: str,
+    losses: Floats, benchmark_losses: Floats, *, model: str, benchmark: str, horizon: int, step_size: int,
+    margin: float = MARGIN,
+) -> Comparison:  # fmt: skip
+    """Two models on the same origins: `compare_all` for one pair."""
+    pair = {model: losses, benchmark: benchmark_losses}
+    return compare_all(pair, benchmark, horizon=horizon, step_size=step_size, margin=margin)[0]
+
+
+def compare_all(
+    losses: Mapping[str, Floats],
     benchmark: str,
+    *,
     horizon: int,
     step_size: int,
-    margin: float = 2.0,
-) -> Comparison:
-    """Compare two models on the same origins.
+    margin: float = MARGIN,
+    luck: Mapping[str, Luck] | None = None,
+    invalid: Mapping[str, str] | None = None,
+    conditional: bool = False,
+) -> tuple[Comparison, ...]:
+    """Every model against the benchmark, on the same origins.
 
-    losses, benchmark_losses   `[T]`, one per origin in time order: mean scaled losses over its series and steps
+    losses     per model `[T]`, one per origin in time order: mean scaled losses over its series and steps
     horizon    steps from the cutoff to the last one scored, so a gap counts; step_size: steps between origins
     margin     percent of the benchmark's loss below which a difference is not worth having
+    luck       models of several networks: the variance over seeds is added to that over origins
+    invalid    models whose losses prove nothing, and why
+    conditional  also Giacomini & White's test: only for models estimated anew on a window of fixed length
 
-    The word is `better` or `worse` only where the 95 % interval excludes 0 and the effect reaches the margin. With
-    origins at least a horizon apart, interval and p-value are those of the Diebold-Mariano test, which then is the
-    paired t test. Closer origins forecast the same steps again: k of them to a horizon are worth T / k, and the wider
-    interval and the larger p-value of `diebold_mariano` over k - 1 lags and of a t test with T / k origins are taken.
-    (By itself the first rejects a true null at 10 to 18 % instead of 5: where forecasts share all their shocks, its
-    weights see two thirds of the variance.)
+    Interval and p-value are the wider and the larger of two: the Diebold-Mariano test with the lags that overlap, and a
+    t test with as many origins as these are worth, given the overlap and the autocorrelation beyond it. (The first
+    alone rejects a true null at 10 to 30 % instead of 5 where forecasts share their shocks or errors persist.) Words:
+
+    better, worse    p adjusted for the number of models is below 5 %, and the effect is not equivalent to none
+    equivalent       two one-sided tests at 5 % place the effect within the margin; or all losses are the same
+    inconclusive     neither
+    too few origins  below 20 origins (or three horizons' worth): there is no p-value
+    invalid          the audit failed, or a loss is missing
     """
-    assert losses.shape == benchmark_losses.shape and losses.ndim == 1 and horizon >= 1 and step_size >= 1
-    n, wins, nan = len(losses), int((losses < benchmark_losses).sum()), math.nan
-
-    def answer(effect: float, reach: float, p_value: float, word: str, sentence: str) -> Comparison:
-        return Comparison(model, benchmark, effect, effect - reach, effect + reach, n, wins, p_value, word, sentence)
-
-    reason = _why_not(model, benchmark, losses, benchmark_losses)
-    if reason:
-        return answer(nan, nan, nan, "not comparable", f"{model} cannot be compared with {benchmark}: {reason}.")
-    gains = (benchmark_losses - losses) / benchmark_losses.mean() * 100
-    if np.abs(losses - benchmark_losses).max() <= _ROUNDING * np.abs(benchmark_losses).max():
-        same = f"{model} and {benchmark} have the same errors at {_origins(n, 'all ')}."
-        return answer(0.0, nan, nan, "identical", same)
-
+    others = [name for name in losses if name != benchmark]
+    luck, invalid = luck or {}, invalid or {}
     overlap = -(-horizon // step_size)
-    tests = diebold_mariano(gains, overlap - 1), _worst_overlap(gains, overlap)
+    found = [_weigh(name, benchmark, losses, overlap, margin, luck, invalid, conditional) for name in others]
+    p_values = np.array([c.p_value for c, *_ in found], dtype=np.float64)
+    family = max(int((~np.isnan(p_values)).sum()), 1)
+    judged = []
+    for (c, gains, test), adjusted in zip(found, holm(p_values), strict=True):
+        c = replace(c, p_adjusted=float(adjusted), models=family)
+        if test is not None and test.error > 0:
+            smallest = float(test.error) * detectable_error(float(test.df), alpha=LEVEL / family)
+            c = replace(c, detectable_percent=smallest)
+        c = replace(c, word=c.word or _word(c))
+        needed = 0
+        if c.word in ("inconclusive", "too few origins"):
+            goal = margin if c.word == "inconclusive" else max(abs(c.effect_percent), margin)
+            needed = origins_needed(gains, goal, overlap=overlap, alpha=LEVEL / family)
+        judged.append(replace(c, sentence=c.sentence or sentence(c, needed, least_origins(overlap))))
+    return tuple(judged)
+
+
+class _Weighed(NamedTuple):
+    """A comparison with its numbers (word and sentence only where there is no choice), the gains `[T]` in percent, and
+    the test that allows for all there is to allow for."""
+
+    comparison: Comparison
+    gains: Floats
+    test: MeanTest | None = None
+
+
+def _weigh(
+    model: str,
+    benchmark: str,
+    losses: Mapping[str, Floats],
+    overlap: int,
+    margin: float,
+    luck: Mapping[str, Luck],
+    invalid: Mapping[str, str],
+    conditional: bool,
+) -> _Weighed:
+    own, theirs = (np.asarray(losses[name], dtype=np.float64) for name in (model, benchmark))
+    assert own.shape == theirs.shape and own.ndim == 1 and overlap >= 1
+    n, nan = len(own), math.nan
+    blank = Comparison(
+        model, benchmark, nan, nan, nan, n, int((own < theirs).sum()), nan, nan, "", "",
+        margin_percent=margin, seeds=len(luck[model].means) if model in luck else 1,
+    )  # fmt: skip
+    reason = _why_not(model, benchmark, own, theirs)
+    if reason:
+        text = f"{model} cannot be compared with {benchmark}: {reason}."
+        return _Weighed(replace(blank, word="invalid", sentence=text), np.empty(0))
+    level = float(theirs.mean())
+    gains = (theirs - own) / level * 100
+    seed_wins = int((luck[model].means < level).sum()) if model in luck else 0
+    blank = replace(blank, effect_percent=float(gains.mean()), seed_wins=seed_wins)
+    broken = [f"{name}: {invalid[name]}" for name in (model, benchmark) if name in invalid]
+    if broken:
+        text = f"Invalid: nothing can be said of {model} against {benchmark}. {' '.join(broken)}"
+        return _Weighed(replace(blank, word="invalid", sentence=text), gains)
+    if np.abs(own - theirs).max() <= ROUNDING * np.abs(theirs).max():
+        return _Weighed(replace(blank, effect_percent=0.0, word="equivalent"), gains)
+
+    seeds = [luck[name] for name in (model, benchmark) if name in luck]
+    extra = sum(s.variance for s in seeds) * (100 / level) ** 2
+    extra_df = min((len(s.means) - 1 for s in seeds), default=1)
+    dm, effective = diebold_mariano(gains, overlap - 1), effective_t(gains, overlap)
+    tests = [_with_luck(test, extra, extra_df) for test in (dm, effective)]
+    apart = float(worth(gains, overlap))
+    blank = replace(blank, worth_origins=apart)
+    effect = blank.effect_percent
+    if n < least_origins(overlap):
+        few = n < _LEAST_RESAMPLED or n / overlap < _LEAST_RESAMPLED / 2
+        low, high = (nan, nan) if few or gains.std() <= ROUNDING else bootstrap_interval(gains, overlap)
+        low, high = (
+            effect - math.hypot(effect - low, 2 * extra**0.5),
+            effect + math.hypot(high - effect, 2 * extra**0.5),
+        )
+        return _Weighed(replace(blank, low_percent=low, high_percent=high, word="too few origins"), gains)
     reach = float(np.max([_reach(test) for test in tests]))  # NaN if either is
-    p_value = float(np.max([test.p_value for test in tests]))
-    effect = float(gains.mean())
-    needed = max(MIN_ORIGINS, _MIN_APART * overlap)
-    size = f"{model} is {_signed(effect)} than {benchmark}"
-    evidence = f"{_origins(n)}, better in {wins}"
-    if overlap > 1:
-        evidence += f"; they overlap and are worth {n / overlap:.3g}"
-    if not math.isnan(reach):
-        evidence = f"{'rough ' if n < needed else ''}95 % interval {_interval(effect, reach)}, {evidence}"
-
-    clear, none = abs(effect) > reach, "no clear difference"
-    if n < needed:
-        few = f"at least {needed} are needed: {size} ({evidence})."
-        if abs(effect) < margin:
-            return answer(effect, reach, nan, none, f"No clear difference, and too few origins to find one, {few}")
-        return answer(effect, reach, nan, "too few origins", f"Too few origins to tell, {few}")
-    if math.isnan(reach):
-        constant = f"{size}, by the same amount at {_origins(n, 'all ')}: without variance there is nothing to test."
-        return answer(effect, reach, nan, none, constant)
-    if abs(effect) < margin and (clear or abs(effect) + reach < margin):
-        tiny = f"{size}: less than the {margin:g} % that would be worth having ({evidence})."
-        return answer(effect, reach, p_value, none, tiny)
-    if not clear:
-        return answer(effect, reach, p_value, none, f"No clear difference: {size} ({evidence}).")
-    return answer(effect, reach, p_value, "better" if effect > 0 else "worse", f"{size} ({evidence}).")
+    weighed = replace(
+        blank,
+        low_percent=effect - reach,
+        high_percent=effect + reach,
+        p_value=float(np.max([test.p_value for test in tests])),
+        dm_p_value=float(dm.p_value),
+        equivalence_p=float(np.max([_beyond(test, margin) for test in tests])),
+        conditional_p=giacomini_white(gains, overlap - 1)[1] if conditional else nan,
+    )
+    return _Weighed(weighed, gains, tests[1])
 
 
-def diebold_mariano(differences: Floats, lags: int) -> MeanTest:
-    """Diebold & Mariano (1995) test that paired loss differences `[T]` have mean 0.
-
-    lags   how many neighbours overlap: h - 1 for h-step forecasts from every step
-
-    The variance has Bartlett weights 1 - k / (lags + 1), the statistic the factor of Harvey, Leybourne & Newbold
-    (1997), the p-value T - 1 degrees of freedom. Undefined (NaN) where the differences do not vary or T <= lags + 1:
-    never replaced by a test of another hypothesis.
-    """
-    n, h = len(differences), lags + 1
-    if n <= max(h, 1):
-        return _t_test(differences, math.nan, n - 1)
-    d = differences - differences.mean()
-    covariances = [float(d[k:] @ d[: n - k]) / n for k in range(h)]
-    variance = covariances[0] + 2 * sum((1 - k / h) * c for k, c in enumerate(covariances) if k)
-    return _t_test(differences, variance * n / ((n - h) * (n - h + 1)), n - 1)
+def _word(c: Comparison) -> str:
+    if c.equivalence_p < LEVEL:
+        return "equivalent"
+    if c.p_adjusted < LEVEL:
+        return "better" if c.effect_percent > 0 else "worse"
+    return "inconclusive"
 
 
-def _worst_overlap(differences: Floats, overlap: int) -> MeanTest:
-    """The t test with only n / overlap origins' worth of information, all that is left if forecasts share everything.
-
-    With overlap 1 it is the plain one-sample t test.
-    """
-    apart = len(differences) / overlap
-    if apart < _MIN_APART:
-        return _t_test(differences, math.nan, apart - 1)
-    return _t_test(differences, float(differences.var()) / (apart - 1), apart - 1)
-
-
-def _t_test(differences: Floats, variance: float, df: float) -> MeanTest:
-    """Of a mean with this variance; undefined where the variance is not above what rounding leaves."""
-    mean = float(differences.mean())
-    floor = (_ROUNDING * float(np.abs(differences).max())) ** 2
-    if not variance > floor:
-        return MeanTest(mean, math.nan, math.nan, df, math.nan)
+def _with_luck(test: MeanTest, variance: float, df: float) -> MeanTest:
+    """The test with the variance over seeds added (degrees of freedom: Welch 1947, Satterthwaite 1946)."""
     from scipy.special import stdtr
 
-    error = math.sqrt(variance)
-    return MeanTest(mean, error, mean / error, df, float(2 * stdtr(df, -abs(mean / error))))
+    if variance <= 0 or not test.error > 0:
+        return test
+    both = test.error**2 + variance
+    freedom = both**2 / (test.error**4 / test.df + variance**2 / df)
+    t = test.mean / np.sqrt(both)
+    return MeanTest(test.mean, np.sqrt(both), t, freedom, np.asarray(2 * stdtr(freedom, -abs(t))))
 
 
 def _reach(test: MeanTest) -> float:
     """Half the width of the 95 % interval."""
     from scipy.special import stdtrit
 
-    return test.error * float(stdtrit(test.df, 0.975)) if test.df > 0 else math.nan
+    return float(test.error * stdtrit(test.df, 1 - LEVEL / 2)) if test.df > 0 else math.nan
+
+
+def _beyond(test: MeanTest, margin: float) -> float:
+    """The larger p-value of the two one-sided tests that the mean is below -margin or above margin."""
+    from scipy.special import stdtr
+
+    if not test.error > 0:
+        return math.nan
+    return float(stdtr(test.df, -(margin - abs(test.mean)) / test.error))
 
 
 def _why_not(model: str, benchmark: str, losses: Floats, benchmark_losses: Floats) -> str:
@@ -178,19 +264,6 @@ def _why_not(model: str, benchmark: str, losses: Floats, benchmark_losses: Float
         return "there is no origin"
     for name, missing in ((model, ~np.isfinite(losses)), (benchmark, ~np.isfinite(benchmark_losses))):
         if missing.any():
-            return f"{name} has no score at {int(missing.sum())} of {_origins(len(losses))}"
+            origins = "1 origin" if len(losses) == 1 else f"{len(losses)} origins"
+            return f"{name} has no score at {int(missing.sum())} of {origins}"
     return "" if benchmark_losses.mean() > 0 else f"{benchmark} makes no error, and there is no percentage of nothing"
-
-
-def _origins(n: int, every: str = "") -> str:
-    return "1 origin" if n == 1 else f"{every}{n} origins"
-
-
-def _signed(percent: float) -> str:
-    return f"{abs(percent):.1f} % {'better' if percent >= 0 else 'worse'}"
-
-
-def _interval(effect: float, reach: float) -> str:
-    if abs(effect) < reach:
-        return f"{_signed(effect - reach)} to {_signed(effect + reach)}"
-    return f"{abs(effect) - reach:.1f} to {abs(effect) + reach:.1f} %"

@@ -49,6 +49,7 @@ class Forecast:
     quantiles  `[N, H, Q]`, non-decreasing along Q
     failures   series that have no forecast (their rows are NaN)
     notes      per-series remarks worth recording: (id, remark), such as the rung of a fallback ladder
+    members    `[S, N, H]`: the points of each of S networks that this forecast is the mean of; None for one alone
     """
 
     ids: tuple[str, ...]
@@ -59,17 +60,19 @@ class Forecast:
     quantiles: npt.NDArray[np.float64]
     failures: tuple[Failure, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
+    members: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         n, h = self.times.shape
         assert n == len(self.ids) and self.point.shape == (n, h), "point forecasts must be [N, H]"
         assert self.quantiles.shape == (n, h, len(self.levels)), "quantiles must be [N, H, Q]"
+        assert self.members is None or self.members.shape[1:] == (n, h), "members must be [S, N, H]"
 
     def tail(self, steps: int) -> Forecast:
         """The last `steps` steps: what is left of a forecast over a gap and a horizon."""
-        return replace(
-            self, times=self.times[:, -steps:], point=self.point[:, -steps:], quantiles=self.quantiles[:, -steps:]
-        )
+        members = None if self.members is None else self.members[:, :, -steps:]
+        cut = {name: getattr(self, name)[:, -steps:] for name in ("times", "point", "quantiles")}
+        return replace(self, **cut, members=members)
 
     def to_frame(self, name: str = "forecast", level: Sequence[int] = (80, 95)) -> pd.DataFrame:
         """Long frame `unique_id, ds, <name>, <name>-lo-80, <name>-hi-80, ...`."""

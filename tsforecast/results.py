@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tsforecast.compare import Comparison
+    from tsforecast.verdict import Verdict
 
 __all__ = ["TABLES", "BacktestResult", "quantile_column", "quantile_columns"]
 
@@ -27,6 +28,7 @@ TABLES = {
     "failures": ("model", "fold", "unique_id", "reason"),
     "notes": ("model", "fold", "unique_id", "note"),
     "curves": ("model", "fold", "seed", "step", "train_loss", "valid_loss"),
+    "members": ("model", "seed", "fold", "unique_id", "step", "forecast"),
     "history": ("unique_id", "ds", "y"),
 }
 """The columns every table has; `forecasts` also has one column per quantile level."""
@@ -56,6 +58,7 @@ class BacktestResult:
     failures   series that a model could not forecast, with the reason; their numbers are NaN
     notes      what models recorded about a series (chosen order, fallback rung)
     curves     training and validation losses of networks
+    members    points of each network of the models that have several, numbered by `seed`, in the order of `forecasts`
     history    the observed stretch before the first cutoff, for plots
     facts      settings, data fingerprint, versions, seeds, device, seconds, remarks
     """
@@ -66,6 +69,7 @@ class BacktestResult:
     failures: pd.DataFrame
     notes: pd.DataFrame
     curves: pd.DataFrame
+    members: pd.DataFrame
     history: pd.DataFrame
     facts: Mapping[str, Any]
 
@@ -92,10 +96,18 @@ class BacktestResult:
         return undefined(self)
 
     def comparisons(self, benchmark: str | None = None) -> list[Comparison]:
-        """Each model against the benchmark (default: the best baseline), by origin."""
-        from tsforecast.scores import compare_models
+        """Each model against the benchmark (default: that of the run, else the best baseline), by origin."""
+        from tsforecast.verdict import compare_models
 
         return compare_models(self, benchmark)
+
+    def verdict(
+        self, benchmark: str | None = None, *, margin: float | None = None, conditional: bool = False
+    ) -> Verdict:
+        """Who is better than the benchmark, by how much, and how sure that is: see `verdict.judge`."""
+        from tsforecast.verdict import judge
+
+        return judge(self, benchmark, margin=margin, conditional=conditional)
 
     def plot(self, unique_id: str | None = None, fold: int | None = None) -> Figure:
         """Forecasts and intervals of every model against what was observed: one series (default: the first), one fold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,7 @@ from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.forecast import level_quantiles
 from tsforecast.results import BacktestResult, quantile_columns
 
-if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
-
-__all__ = ["BASELINES", "LEVELS", "best_baseline", "compare_models", "score", "undefined"]
+__all__ = ["BASELINES", "LEVELS", "best_baseline", "origin_losses", "score", "undefined"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -219,21 +216,3 @@ def best_baseline(result: BacktestResult) -> str:
     baselines = [m for m in result.models if kinds.get(m, m) in BASELINES] or list(result.models)
     mean = losses[baselines].mean().dropna()
     return str(mean.idxmin()) if len(mean) else baselines[0]
-
-
-def compare_models(result: BacktestResult, benchmark: str | None = None) -> list[Comparison]:
-    """Each model against the benchmark, origin by origin."""
-    from tsforecast.compare import compare
-
-    if benchmark is not None and benchmark not in result.models:
-        raise ConfigError(f"there is no model '{benchmark}' in this result{did_you_mean(benchmark, result.models)}")
-    losses, _ = origin_losses(result)
-    against = benchmark or best_baseline(result)
-    reach = int(result.facts["horizon"]) + int(result.facts["gap"])
-    step = int(result.facts["step_size"])
-    own = losses[against].to_numpy()
-    return [
-        compare(losses[m].to_numpy(), own, model=m, benchmark=against, horizon=reach, step_size=step)
-        for m in result.models
-        if m != against
-    ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+import time
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.nets import Cell, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
-from tsforecast.models.training import Curve, Training, pick_device, train
+from tsforecast.models.training import VALIDATIONS, Curve, Training, pick_device, train
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import Batch, Split, Windows, split_by_time
@@ -24,6 +25,8 @@ from tsforecast.windows import Batch, Split, Windows, split_by_time
 __all__ = ["GRU", "LSTM", "RNN"]
 
 LEAST_CONTEXT = 2  # a single value has no size to scale by
+BRIEF_STEPS = 60
+TIMED_STEPS = (VALIDATIONS, 2 * VALIDATIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +82,7 @@ class _Recurrent:
         """
         device = pick_device(self.training.device)
         size, patch = self._sizes(past, horizon)
-        valid = int(self.training.val_share * float(np.median(past.lengths)))
-        valid = max(valid, horizon) if self.training.val_share else 0
-        split = split_by_time(past, horizon, valid, LEAST_CONTEXT)
+        split = self._split(past, horizon)
         if split.n_train == 0:
             longest = int(past.lengths.argmax())
             raise DataError(
@@ -101,6 +102,33 @@ class _Recurrent:
             curves += [(self.seed + number, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
         return _FittedRecurrent(self, horizon, size, Covariates.of(past), encoding, tuple(nets), table)
+
+    def brief(self) -> Self:
+        """The same model with little training: its forecasts are poor, but it looks at what the whole one looks at."""
+        steps = min(self.training.max_steps or BRIEF_STEPS, BRIEF_STEPS)
+        return replace(self, n_seeds=min(self.n_seeds, 2), training=replace(self.training, max_steps=steps))
+
+    def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
+        """Seconds that a fit on `past` takes at most (it may stop early), and bytes beside the data.
+
+        Found by timing two short trainings with the same number of validations, so that their difference is steps.
+        """
+        clock = []
+        for steps in TIMED_STEPS:
+            training = replace(self.training, max_steps=steps, patience=VALIDATIONS)
+            begun = time.perf_counter()
+            fitted = replace(self, n_seeds=1, training=training).fit(past, horizon)
+            clock.append(time.perf_counter() - begun)
+        few, more = TIMED_STEPS
+        step = max(clock[1] - clock[0], 0.0) / (more - few)
+        steps = self.training.steps(self._split(past, horizon).n_train)
+        weights = sum(p.numel() * p.element_size() for p in fitted.nets[0].parameters())
+        return self.n_seeds * (clock[0] + (steps - few) * step), weights * (3 + self.n_seeds)  # AdamW keeps two moments
+
+    def _split(self, past: Panel, horizon: int) -> Split:
+        valid = int(self.training.val_share * float(np.median(past.lengths)))
+        valid = max(valid, horizon) if self.training.val_share else 0
+        return split_by_time(past, horizon, valid, LEAST_CONTEXT)
 
     def _train_one(
         self, windows: Windows, split: Split, encoding: Encoding, patch: int, seed: int
@@ -182,4 +210,6 @@ class _FittedRecurrent(FittedModel):
         answers = [seen.units(net(seen.x, seen.known) + seen.base) for net in self.nets]
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
         quantiles = torch.stack(answers).mean(0).sort(dim=2).values
-        return Answer(quantiles[:, :, self.recipe.quantiles.index(0.5)], quantiles)
+        median = self.recipe.quantiles.index(0.5)
+        members = torch.stack([a.sort(dim=2).values[:, :, median] for a in answers], dim=2) if answers[1:] else None
+        return Answer(quantiles[:, :, median], quantiles, members)
