@@ -207,9 +207,9 @@ class _FittedRecurrent(FittedModel):
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)
-        answers = [seen.units(net(seen.x, seen.known) + seen.base) for net in self.nets]
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
-        quantiles = torch.stack(answers).mean(0).sort(dim=2).values
+        answers = [seen.units(net(seen.x, seen.known) + seen.base).sort(dim=2).values for net in self.nets]
+        quantiles = torch.stack(answers).mean(0)
         median = self.recipe.quantiles.index(0.5)
-        members = torch.stack([a.sort(dim=2).values[:, :, median] for a in answers], dim=2) if answers[1:] else None
+        members = torch.stack([a[:, :, median] for a in answers], dim=2) if answers[1:] else None
         return Answer(quantiles[:, :, median], quantiles, members)
