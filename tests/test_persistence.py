@@ -21,7 +21,7 @@ from tsforecast.forecast import Forecast
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
 from tsforecast.persistence import changes, persistence
-from tsforecast.results import BacktestResult
+from tsforecast.results import TABLES, BacktestResult
 
 
 class Says:
@@ -76,7 +76,8 @@ def test_the_numbers_are_those_worked_out_by_hand() -> None:
     )
     empty = pd.DataFrame()
     facts = {"models": ["m"], "horizon": 2, "season_length": 1}
-    result = BacktestResult(forecasts, pasts, empty, empty, empty, empty, empty, facts)
+    tables = dict.fromkeys(set(TABLES) - {"forecasts", "pasts"}, empty)
+    result = BacktestResult(forecasts=forecasts, pasts=pasts, facts=facts, **tables)
     row = persistence(result).iloc[0]
     # changes: predicted .5, 1, .5, 1 and actual 1, 3, -1, 3, each / 2; errors .5, 2, 1.5, 2
     assert row["skill"] == pytest.approx(1 - 6 / 8)

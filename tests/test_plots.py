@@ -24,12 +24,12 @@ from tsforecast.reporting.findings import find
 from tsforecast.reporting.plots import (
     plot_calibration,
     plot_curves,
-    plot_effects,
     plot_error_by_fold,
     plot_error_by_step,
     plot_forecasts,
 )
 from tsforecast.reporting.style import COLOURS, GREYS, Picture, model_styles
+from tsforecast.reporting.verdict_plots import plot_effects
 from tsforecast.results import BacktestResult
 
 NAMES = {"A$B$C": Drift(), "_x_$": Drift(), "<b>日本</b>": Drift(), "naive": Naive(), "seasonal_naive": SeasonalNaive()}
@@ -176,7 +176,7 @@ def test_lines_of_errors_are_the_scores(result: BacktestResult) -> None:
 
 
 def comparison(word: str, effect: float, low: float, high: float) -> Comparison:
-    return Comparison("A$B$C", "naive", effect, low, high, 24, 20, 0.01, word, "")
+    return Comparison("A$B$C", "naive", effect, low, high, 24, 20, 0.01, 0.02, word, "")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,8 @@ def comparison(word: str, effect: float, low: float, high: float) -> Comparison:
         (comparison("better", 12.0, 8.0, 16.0), -12.0, True),
         (comparison("worse", -12.0, -16.0, -8.0), 12.0, True),
         (comparison("too few origins", 12.0, 8.0, 16.0), -12.0, False),
-        (comparison("no clear difference", 1.0, -2.0, 4.0), -1.0, False),
+        (comparison("inconclusive", 1.0, -2.0, 4.0), -1.0, False),
+        (comparison("equivalent", 1.0, 0.5, 1.5), -1.0, True),
         (comparison("worse", -400.0, -500.0, -300.0), 100.0, True),  # at the end of the axis
     ],
 )
@@ -193,7 +194,7 @@ def test_only_a_verdict_is_a_filled_dot_and_smaller_errors_lie_left(
     result: BacktestResult, c: Comparison, at: float, filled: bool
 ) -> None:
     _, ax = one_axes()
-    plot_effects(ax, [c], model_styles(result))
+    plot_effects(ax, [c], model_styles(result), margin=2.0)
     dot = next(line for line in ax.lines if line.get_marker() == "o")
     assert list(dot.get_xdata()) == [at]
     assert (dot.get_markerfacecolor() == dot.get_color()) == filled
@@ -216,7 +217,7 @@ def test_curves_have_a_panel_per_network_and_a_line_per_fit_and_seed(result: Bac
 
 def test_drawing_needs_neither_pyplot_nor_torch() -> None:
     code = (
-        "import sys, tsforecast.reporting.plots\n"
+        "import sys, tsforecast.reporting.figures\n"
         "from tsforecast.reporting.style import Picture\n"
         "Picture().png()\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules\n"

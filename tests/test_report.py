@@ -18,6 +18,7 @@ from tsforecast.models.naive import Drift
 from tsforecast.reporting import report
 from tsforecast.reporting.findings import find
 from tsforecast.reporting.report import render_html, render_markdown, report_data, write_report
+from tsforecast.reporting.style import Picture
 from tsforecast.reporting.words import visible
 from tsforecast.results import BacktestResult
 
@@ -78,7 +79,7 @@ def hostile() -> BacktestResult:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are not drawn, for tests that are not about them."""
-    monkeypatch.setattr(report.plots.Picture, "png", lambda *_: b"")
+    monkeypatch.setattr(Picture, "png", lambda *_: b"")
 
 
 @pytest.fixture(scope="module")

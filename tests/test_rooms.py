@@ -23,15 +23,19 @@ TENSOR_ROOMS = (
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
-JUDGES = ("backtest*", "folds", "results", "scores", "metrics", "compare", "persistence")
+JUDGES = (
+    "backtest*", "folds", "results", "scores", "metrics", "compare", "persistence", "mean_tests", "power", "sentences",
+    "seeds", "confidence_set", "verdict", "planning", "prospect", "costing",
+)  # fmt: skip
 """Rooms that know models only by their protocol."""
-INSTANT = ("", "__main__", "cli", "errors", "progress")
+INSTANT = ("", "__main__", "cli*", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""
 HOMES = {
     "pytorch_lightning": ("models.training",),
     "lightning": (),
-    "matplotlib": ("reporting.plots", "reporting.style", "reporting.verdict_plots"),
-    "statsmodels": ("models.arima*", "compare"),
+    "matplotlib": ("reporting.figures", "reporting.plots", "reporting.style", "reporting.verdict_plots"),
+    "statsmodels": ("models.arima*",),
+    "arch": ("confidence_set",),
 }
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -160,7 +164,7 @@ def prints(rooms: dict[str, str]) -> Iterator[str]:
     """Only the command line prints."""
     for room, source in rooms.items():
         for node in calls(source):
-            if room != "cli" and _called(node) in ("print", "sys.stdout.write"):
+            if not room.startswith("cli") and _called(node) in ("print", "sys.stdout.write"):
                 yield f"{room}:{node.lineno} prints"
 
 

@@ -1,4 +1,4 @@
-"""What a terminal shows: the answer and the table of a run, the list of data sets, a progress bar."""
+"""What a terminal shows: the answer and the table of a run, an audit, a plan, the data sets, a progress bar."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from tsforecast.audit import Audit
     from tsforecast.datasets import DatasetInfo
+    from tsforecast.prospect import Prospect
     from tsforecast.results import BacktestResult
 
-__all__ = ["progress_bar", "show_datasets", "show_summary"]
+__all__ = ["progress_bar", "show_audit", "show_datasets", "show_prospect", "show_summary"]
 
 WIDE = 132  # columns that the whole table of models needs
 LEFT_OUT_WHERE_NARROW = ("RMSE", "sMAPE", "WQL", "in 95 %")
 
 
 def show_summary(result: BacktestResult) -> None:
-    """The answer in one sentence and the table of models, as the report has them."""
+    """The answer, what it rests on and the table of models, as the report has them."""
+    from tsforecast.reporting.answer import audit_line
     from tsforecast.reporting.findings import find
     from tsforecast.reporting.tables import summary_table
+    from tsforecast.reporting.words import visible
 
     findings, console = find(result), _console()
     whole = summary_table(findings)
@@ -38,10 +42,41 @@ def show_summary(result: BacktestResult) -> None:
     )
     console.print()
     for line in findings.answers:
-        console.print(Text(line))
+        console.print(Text(line, style="bold"))
+    console.print()
+    for evidence in findings.evidence:
+        console.print(Text(f"{evidence.word}: {visible(evidence.sentence, 600)}"))
+    console.print(Text(audit_line(findings.audit)))
     console.print()
     console.print(table)
     console.print()
+
+
+def show_audit(audit: Audit) -> None:
+    """What was found, and a line per model."""
+    from tsforecast.reporting.words import visible
+
+    console, found = _console(), audit.to_dict()
+    console.print(Text(visible(found["sentence"], 600), style="bold"))
+    for own in [found["preparation"], *found["models"].values()]:
+        if own is not None:
+            console.print(Text(visible(own["sentence"], 600)))
+
+
+def show_prospect(prospect: Prospect) -> None:
+    """What a backtest could find and would cost: the sentences, and a line per model."""
+    from tsforecast.reporting.words import column, visible
+
+    console, costs = _console(), prospect.table
+    for line in prospect.sentences:
+        console.print(Text(visible(line, 600)))
+    seconds = column([float(v) for v in costs["seconds"]])
+    cells = zip(costs["model"], costs["fits"], seconds, costs["how"], strict=True)
+    rows = [[visible(model), f"{fits:,}", spent, visible(how)] for model, fits, spent, how in cells]
+    console.print()
+    console.print(
+        _table(["model", "fits", "seconds", "how it was found out"], rows, left=("model", "how it was found out"))
+    )
 
 
 def show_datasets(found: Sequence[DatasetInfo]) -> None:

@@ -6,37 +6,54 @@ The sentences follow the words of the comparisons and never go beyond them: only
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from tsforecast.reporting.words import counted, joined, moment, number, ordinal, signed, span, visible
+from tsforecast.reporting.words import counted, joined, moment, number, ordinal, span, visible
 from tsforecast.results import BacktestResult
 
 if TYPE_CHECKING:
     from tsforecast.compare import Comparison
 
-__all__ = ["Verdict", "answers", "asked", "failed", "question", "remarks", "verdicts_on"]
+__all__ = [
+    "Evidence",
+    "answers",
+    "asked",
+    "audit_line",
+    "doubts",
+    "evidence_on",
+    "failed",
+    "leaks",
+    "question",
+    "remarks",
+]
 
 
-class Verdict(NamedTuple):
-    """One model against one opponent: the comparison's word, and what stands behind it."""
+class Evidence(NamedTuple):
+    """One model against one opponent: the word of their comparison, and the sentence with its numbers.
+
+    role         what the opponent is, empty for a rival
+    verb, where  the word as a part of the answer, before and after the opponent: "cannot be told from" ..
+                 "at 24 origins"
+    """
 
     model: str
     opponent: str
     role: str
-    origins: int
     word: str
-    evidence: str
+    verb: str
+    where: str
+    sentence: str
 
 
-def question(subjects: Sequence[str], verdicts: Sequence[Verdict], models: Sequence[str]) -> str:
+def question(subjects: Sequence[str], evidence: Sequence[Evidence], models: Sequence[str]) -> str:
     """What the run was made to find out."""
     asked_of = subjects or models
     do = "does" if len(asked_of) == 1 else "do"
     names = joined(visible(m) for m in asked_of)
-    opponents = joined(dict.fromkeys(visible(v.opponent) for v in verdicts))
+    opponents = joined(dict.fromkeys(visible(e.opponent) for e in evidence))
     if not opponents:
         return f"How well {do} {names} forecast this?"
     return f"{do.capitalize()} {names} forecast this better than {opponents}?"
@@ -76,67 +93,123 @@ def failed(result: BacktestResult) -> str:
     return f"{joined(parts)} forecasts (series × origins): the reasons are below, and nothing was put in their place."
 
 
-def verdicts_on(subjects: Sequence[str], comparisons: Sequence[Comparison], role: str) -> list[Verdict]:
-    """The comparisons of the models in question, read. `role` says what the opponent is."""
-    return [Verdict(c.model, c.benchmark, role, c.n_origins, *_read(c)) for c in comparisons if c.model in subjects]
+def evidence_on(subjects: Sequence[str], comparisons: Sequence[Comparison], role: str) -> list[Evidence]:
+    """The comparisons of the models in question. `role` says what the opponent is."""
+    return [_read(c, role) for c in comparisons if c.model in subjects]
 
 
-def _read(c: Comparison) -> tuple[str, str]:
-    """The word and the evidence. A comparison without numbers has no word, whatever it says."""
-    if not math.isfinite(c.effect_percent):
-        return "not comparable", "one of the two has no score"
-    if c.word == "identical":
-        return c.word, f"the same error at all {c.n_origins} origins"
-    size = f"{abs(c.effect_percent):.1f} % {'smaller' if c.effect_percent >= 0 else 'larger'}"
-    rough = "rough " if math.isnan(c.p_value) else ""
-    interval = ""
-    if math.isfinite(c.low_percent) and math.isfinite(c.high_percent):
-        interval = f", {rough}95 % interval {signed(-c.high_percent)} to {signed(-c.low_percent)}"
-    return c.word, f"error {size}{interval}; smaller at {c.wins} of {counted(c.n_origins, 'origin')}"
+def _read(c: Comparison, role: str) -> Evidence:
+    """A comparison without numbers has no word of its own, whatever it says."""
+    word, origins = c.word if math.isfinite(c.effect_percent) else "invalid", counted(c.n_origins, "origin")
+    verb, where = {
+        "better": ("forecasts better than", ""),
+        "worse": ("forecasts worse than", ""),
+        "equivalent": ("forecasts as well as", f"within {c.margin_percent:g} %"),
+        "inconclusive": ("cannot be told from", f"at {origins}"),
+        "too few origins": ("cannot be told from", f"with only {origins}"),
+    }.get(word, ("could not be compared with", ""))
+    if word == "equivalent" and math.isnan(c.equivalence_p):
+        verb, where = "has the same errors as", ""
+    sentence = c.sentence.removeprefix(f"{word.capitalize()}: ")  # the word is said beside it
+    return Evidence(c.model, c.benchmark, role, word, verb, where, sentence)
 
 
-def answers(subjects: Sequence[str], verdicts: Sequence[Verdict], scores: pd.DataFrame, metric: str) -> list[str]:
-    """One plain sentence per model in question; `scores` has the smallest error first."""
-    if not verdicts:
+def audit_line(audit: Mapping[str, Any] | None) -> str:
+    """Whether the run was audited, and what was found."""
+    if not audit:
+        return (
+            "Look-ahead audit: not audited. With --audit (audit=True) everything after the cutoffs is replaced, and no "
+            "forecast may change."
+        )
+    return f"Look-ahead audit: {'passed' if audit['passed'] else 'failed'}. {visible(audit['sentence'], 600)}"
+
+
+def leaks(audit: Mapping[str, Any] | None, models: Sequence[str]) -> dict[str, str]:
+    """The models that failed the look-ahead audit, each with what was found; all of them where the preparation did."""
+    if not audit:
+        return {}
+    ready = audit.get("preparation")
+    found = {}
+    if ready and not ready["passed"]:
+        found = dict.fromkeys(models, _found(ready, "the preparation of the data"))
+    own = audit["models"]
+    return found | {m: _found(own[m], visible(m)) for m in models if m in own and not own[m]["passed"]}
+
+
+def _found(own: Mapping[str, Any], name: str) -> str:
+    verdict = f"found that {name} looks ahead" if own["word"] == "leaks" else f"did not pass {name}"
+    return f"No answer: the audit {verdict}. {visible(own['sentence'], 600)}"
+
+
+def answers(
+    subjects: Sequence[str],
+    evidence: Sequence[Evidence],
+    scores: pd.DataFrame,
+    metric: str,
+    leaking: Mapping[str, str] | None = None,
+) -> list[str]:
+    """One plain sentence per model in question; `scores` has the smallest error first, `leaking` what `leaks` found."""
+    leaking = leaking or {}
+    if not evidence:
         best = scores.iloc[0]
         if not math.isfinite(best[metric]):
             return ["No verdict: no model has a score."]
+        if best["model"] in leaking:
+            return [leaking[best["model"]]]
         why = "no baseline was run to compare with" if subjects else "only baselines were run"
         which = "smallest error" if len(scores) > 1 else "error"
         value = f"{visible(best['model'])}, {metric.upper()} {number(best[metric])}"
         return [f"No verdict: {why}. The {which} is that of {value}."]
     sentences = []
     for model in subjects:
-        mine = [v for v in verdicts if v.model == model]
-        if mine:
-            sentences.append(f"{_start(mine)}: {visible(model)} {joined(_phrase(v) for v in mine)}.")
-    return sentences
+        mine = [e for e in evidence if e.model == model]
+        guilty = next((name for name in (model, *(e.opponent for e in mine)) if name in leaking), None)
+        if guilty is not None and mine and all(e.word == "invalid" for e in mine):
+            sentences.append(leaking[guilty])
+        elif mine:
+            sentences.append(f"{_start(mine)}: {visible(model)} {joined(_phrases(mine))}.")
+    return [*dict.fromkeys(sentences)]
 
 
-def _start(verdicts: Sequence[Verdict]) -> str:
-    words = [v.word for v in verdicts]
+def _start(evidence: Sequence[Evidence]) -> str:
+    words = [e.word for e in evidence]
     if all(word == "better" for word in words):
         return "Yes"
     if words[0] == "better":
         return "In part"
-    return "Not decided" if words[0] in ("too few origins", "not comparable") else "No"
+    return "No" if words[0] in ("worse", "equivalent") else "Not decided"
 
 
-def _phrase(v: Verdict) -> str:
-    opponent = visible(v.opponent) + (f" ({v.role})" if v.role else "")
-    return {
-        "better": f"forecasts better than {opponent}",
-        "worse": f"forecasts worse than {opponent}",
-        "no clear difference": f"shows no clear difference to {opponent}",
-        "too few origins": f"cannot be told from {opponent} with only {counted(v.origins, 'origin')}",
-        "identical": f"has the same errors as {opponent}",
-    }.get(v.word, f"could not be compared with {opponent}")
+def _phrases(evidence: Sequence[Evidence]) -> list[str]:
+    """What is said of each opponent, those together of whom the same is said."""
+    opponents: dict[tuple[str, str], list[str]] = {}
+    for e in evidence:
+        name = visible(e.opponent) + (f" ({e.role})" if e.role else "")
+        opponents.setdefault((e.verb, e.where), []).append(name)
+    return [f"{verb} {joined(names)} {where}".strip() for (verb, where), names in opponents.items()]
+
+
+def doubts(result: BacktestResult, best_note: str, networks: Sequence[str], copies: Sequence[str]) -> list[str]:
+    """What speaks for and against the verdict: the best models, the audit, the placebo, the seeds, the copies of the
+    last value (`copies`: the sentence of each)."""
+    lines = [best_note] if best_note else []
+    lines.append(audit_line(result.facts.get("audit")))
+    placebo = result.facts.get("placebo")
+    if placebo:
+        lines.append(f"Placebo: {visible(placebo['sentence'], 600)}")
+    lucky = [m for m in networks if m not in set(result.members["model"])]
+    if lucky:
+        lines.append(
+            f"{joined(map(visible, lucky))}: one seed. The luck of its initial weights is not in the interval; "
+            "n_seeds: 5 puts it there."
+        )
+    return lines + [visible(sentence, 600) for sentence in copies]
 
 
 def remarks(result: BacktestResult, metric: str) -> list[str]:
-    """What a reader must know to trust the numbers as far as they go, and no further."""
+    """What a reader must know of the layout of the run to trust the numbers as far as they go, and no further."""
     facts = result.facts
-    lines = [f"Look-ahead audit: {visible(facts.get('audit', 'not audited'))}."]
+    lines = []
     if facts["align"] == "end":
         lines.append(
             "Origins are counted back from each series' own end (align=end), so a model that learns from all series "
@@ -149,7 +222,7 @@ def remarks(result: BacktestResult, metric: str) -> list[str]:
         most, where = max(skipped.values()), counted(len(skipped), "origin")
         lines.append(
             f"At {where} up to {most} of {facts['n_series']} series took no part: too few steps before the cutoff, or "
-            " nothing observed after it."
+            "nothing observed after it."
         )
     if facts["freq"] == "bars":
         lines.append("A bar is one row of the data, such as a trading day: days without a row are not counted.")

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tsforecast.persistence import persistence
 from tsforecast.reporting import answer
-from tsforecast.reporting.answer import Verdict
+from tsforecast.reporting.advantage import Advantage, advantage
+from tsforecast.reporting.answer import Evidence
+from tsforecast.reporting.contest import contest
 from tsforecast.reporting.words import joined, visible
 from tsforecast.results import BacktestResult, quantile_columns
-from tsforecast.scores import BASELINES
 
 if TYPE_CHECKING:
     from tsforecast.compare import Comparison
+    from tsforecast.verdict import Verdict
 
-__all__ = ["Findings", "find", "model_kind"]
+__all__ = ["Findings", "find"]
 
-NETWORKS = ("rnn", "gru", "lstm")
-ARIMAS = ("arima", "autoarima")
 MOST_ROWS = 4  # models in one forecast figure
 
 
@@ -31,12 +32,18 @@ class Findings:
     """The contents of a report.
 
     failed      a sentence if any model failed anywhere, else empty
-    question, asked, answers, verdicts, remarks   the other first lines
+    question, asked, answers, evidence, remarks   the other first lines
     main        the model that the report is about; its errors choose the series to plot
+    verdict     every model against the benchmark; `baseline` is that benchmark, None where no baseline was run
+    comparisons against the benchmark, and of the models in question against the best ARIMA and the best other model
     metric      what models are ranked by: `mase`, or `mae` where no MASE is defined
     summary     one row per model, best first: scores, gain against the best baseline, seconds
     by_step, by_fold, by_series   scores per model and step, fold, series
     calibration nominal and observed shares inside central intervals, per model
+    advantages  when the main model wins, over the benchmark and over the best ARIMA
+    persistence how far each model is from repeating the last value
+    networks    which models are networks
+    audit, placebo   as the run recorded them; None where it did not
     shown       the series to plot, and why each
     rows        the models to plot
     n_tasks     series × origins that every model was asked for
@@ -46,18 +53,24 @@ class Findings:
     question: str
     asked: str
     answers: list[str]
-    verdicts: list[Verdict]
+    evidence: list[Evidence]
     remarks: list[str]
     kinds: dict[str, str]
     main: str
     baseline: str | None
     metric: str
+    verdict: Verdict
     summary: pd.DataFrame
     comparisons: list[Comparison]
     by_step: pd.DataFrame
     by_fold: pd.DataFrame
     by_series: pd.DataFrame
     calibration: pd.DataFrame
+    advantages: list[Advantage]
+    persistence: pd.DataFrame
+    networks: list[str]
+    audit: Mapping[str, Any] | None
+    placebo: Mapping[str, Any] | None
     shown: list[tuple[str, str]]
     rows: list[str]
     failures: pd.DataFrame
@@ -73,57 +86,50 @@ class Findings:
         return {name: _plain(getattr(self, name)) for name in (f.name for f in fields(self))}
 
 
-def model_kind(result: BacktestResult, model: str) -> str:
-    """`network`, `arima`, `baseline` or `other`, by the kind of recipe behind the name."""
-    kind = result.facts.get("kinds", {}).get(model, model)
-    families = (("network", NETWORKS), ("arima", ARIMAS), ("baseline", BASELINES))
-    return next((family for family, names in families if kind in names), "other")
-
-
 def find(result: BacktestResult) -> Findings:
     """Work out everything that a report says."""
-    kinds = {m: model_kind(result, m) for m in result.models}
     scores = result.scores(by=("model",))
     metric = "mase" if scores["mase"].notna().any() or scores["mae"].isna().all() else "mae"
     scores = scores.sort_values([metric, "model"], ignore_index=True)
     ranked = [str(m) for m in scores["model"]]
-    against_baseline = result.comparisons() if "baseline" in kinds.values() and len(kinds) > 1 else []
-    baseline = against_baseline[0].benchmark if against_baseline else None
-    subjects = [m for m in result.models if kinds[m] == "network"]
-    rivals = [next((m for m in ranked if kinds[m] == kind), None) for kind in ("arima", "other")] if subjects else []
-    against_rivals = [c for rival in rivals if rival for c in result.comparisons(rival)]
-    subjects = subjects or [m for m in ranked if kinds[m] != "baseline"]
-    main = next((m for m in ranked if m in subjects), ranked[0])
-    verdicts = answer.verdicts_on(subjects, against_baseline, "the best baseline")
-    verdicts += answer.verdicts_on(subjects, against_rivals, "")
-    verdicts.sort(key=lambda v: subjects.index(v.model))
+    who = contest(result, ranked)
+    audit, placebo = result.facts.get("audit"), result.facts.get("placebo")
+    copies = persistence(result)
+    flagged = copies[copies["flagged"] & copies["model"].isin(who.networks)]["sentence"]
+    remarks = answer.doubts(result, who.verdict.best_note if len(ranked) > 1 else "", who.networks, list(flagged))
     by_series = result.scores(by=("model", "unique_id"))
-    rows = [*dict.fromkeys(m for m in [main, *rivals, baseline, *ranked] if m is not None)]
+    rows = [*dict.fromkeys(m for m in [who.main, *who.rivals, who.baseline, *ranked] if m is not None)]
     return Findings(
         failed=answer.failed(result),
-        question=answer.question(subjects, verdicts, result.models),
+        question=answer.question(who.subjects, who.evidence, result.models),
         asked=answer.asked(result),
-        answers=answer.answers(subjects, verdicts, scores, metric),
-        verdicts=verdicts,
-        remarks=answer.remarks(result, metric),
-        kinds=kinds,
-        main=main,
-        baseline=baseline,
+        answers=answer.answers(who.subjects, who.evidence, scores, metric, answer.leaks(audit, result.models)),
+        evidence=who.evidence,
+        remarks=remarks + answer.remarks(result, metric),
+        kinds=who.kinds,
+        main=who.main,
+        baseline=who.baseline,
         metric=metric,
-        summary=_summary(result, scores, kinds, against_baseline),
-        comparisons=against_baseline + [c for c in against_rivals if c.model in subjects],
+        verdict=who.verdict,
+        summary=_summary(result, scores, who.kinds, who.against_baseline),
+        comparisons=who.against_baseline + who.against_rivals,
         by_step=result.scores(by=("model", "step")),
         by_fold=result.scores(by=("model", "fold")).merge(_cutoffs(result), on="fold"),
         by_series=by_series,
         calibration=_calibration(result),
-        shown=_shown(by_series[by_series["model"] == main], metric, main),
+        advantages=[advantage(result, who.main, opponent, metric) for opponent in who.opponents],
+        persistence=copies,
+        networks=who.networks,
+        audit=audit,
+        placebo=placebo,
+        shown=_shown(by_series[by_series["model"] == who.main], metric, who.main),
         rows=rows[:MOST_ROWS],
         failures=result.failures,
         undefined=result.undefined(),
         notes=_counted(result.notes, ["model", "note"], result.models),
         curves=result.curves,
         tasks=result.tasks,
-        facts=result.facts,
+        facts={k: v for k, v in result.facts.items() if k not in ("audit", "placebo")},
         n_tasks=len(result.pasts),
     )
 
@@ -131,7 +137,7 @@ def find(result: BacktestResult) -> Findings:
 def _summary(
     result: BacktestResult, scores: pd.DataFrame, kinds: Mapping[str, str], comparisons: Sequence[Comparison]
 ) -> pd.DataFrame:
-    columns = ["model", "effect_percent", "low_percent", "high_percent", "n_origins", "wins", "p_value", "word"]
+    columns = ["model", "effect_percent", "low_percent", "high_percent", "n_origins", "wins", "p_adjusted", "word"]
     rows = [[getattr(c, name) for name in columns] for c in comparisons]
     gains = pd.DataFrame(rows, columns=columns).astype({"model": object, "word": object})
     seconds = result.tasks.groupby("model", as_index=False)[["fit_seconds", "predict_seconds"]].sum()
@@ -194,6 +200,8 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if hasattr(value, "_asdict"):
         return _plain(value._asdict())
+    if hasattr(value, "to_dict"):
+        return _plain(value.to_dict())
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, list | tuple | set):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +30,12 @@ from tsforecast.reporting.style import (
 from tsforecast.reporting.words import moments, visible
 from tsforecast.results import BacktestResult, quantile_column
 
-if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
-
 __all__ = [
     "Picture",
     "Style",
     "model_styles",
     "plot_calibration",
     "plot_curves",
-    "plot_effects",
     "plot_error_by_fold",
     "plot_error_by_step",
     "plot_forecasts",
@@ -47,9 +43,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-MARGIN = 2.0  # percent: a smaller difference is not worth having
 MOST_STEPS = 400  # forecast steps along one line of time
-MOST_PERCENT = 100.0  # the axis of effects ends here; what lies beyond is written at its end
 
 
 def plot_forecasts(
@@ -210,36 +204,6 @@ def plot_curves(curves: pd.DataFrame, styles: Mapping[str, Style]) -> Picture:
         tidy(ax, "training step", "loss")
         title(ax, visible(model, 60), colour)
     return figure
-
-
-def plot_effects(ax: Axes, comparisons: Sequence[Comparison], styles: Mapping[str, Style]) -> None:
-    """Each model's error against the benchmark's: dot and 95 % interval, the first comparison on top.
-
-    A filled dot is a verdict (better or worse), a hollow one is none. Within the shaded band the difference is too
-    small to be worth having.
-    """
-    known = [c for c in comparisons if np.isfinite(c.effect_percent)]
-    near = [c for c in known if abs(c.effect_percent) <= MOST_PERCENT]
-    ends = [abs(v) for c in near for v in (c.low_percent, c.high_percent, c.effect_percent) if np.isfinite(v)]
-    reach = float(np.clip(1.15 * max(ends, default=MOST_PERCENT), 5.0, MOST_PERCENT))
-    ax.axvspan(-MARGIN, MARGIN, color="#eeeeee", lw=0)
-    ax.axvline(0, color="#777777", lw=0.9)
-    for row, c in enumerate(known):
-        colour, decided = styles[c.model].colour, c.word in ("better", "worse")
-        at = float(np.clip(-c.effect_percent, -reach, reach))
-        if np.isfinite(c.low_percent) and np.isfinite(c.high_percent):
-            ax.plot([-c.high_percent, -c.low_percent], [row, row], color=colour, lw=2 if decided else 1.2)
-        if at != -c.effect_percent:
-            text = f"{-c.effect_percent:+,.0f} %"
-            ax.annotate(text, (at, row), (-9 if at > 0 else 9, 0), textcoords="offset points", fontsize=8,
-                        ha="right" if at > 0 else "left", va="center", color="#555555")  # fmt: skip
-        ax.plot(at, row, marker="o", ms=7, color=colour, mfc=colour if decided else "white", mew=1.6, clip_on=False)
-    ax.set_xlim(-reach, reach)
-    ax.set_ylim(len(known) - 0.4, -0.6)
-    tidy(ax, "error against the benchmark, percent (left of 0: smaller)")
-    ax.set_yticks(range(len(known)), [visible(c.model, 40) for c in known], parse_math=False)
-    ax.grid(False)
-    ax.tick_params(axis="y", length=0, labelsize=9.5)
 
 
 def plot_calibration(ax: Axes, calibration: pd.DataFrame, styles: Mapping[str, Style]) -> None:

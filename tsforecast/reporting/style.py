@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from tsforecast.reporting.findings import model_kind
+from tsforecast.reporting.contest import model_kind
 from tsforecast.reporting.words import visible
 from tsforecast.results import BacktestResult
 

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tsforecast.compare import MIN_ORIGINS
+from tsforecast.power import MIN_ORIGINS
+from tsforecast.reporting.advantage import Advantage
 from tsforecast.reporting.findings import Findings
 from tsforecast.reporting.words import column, counted, moment, number, percent, signed, visible
+from tsforecast.sentences import p_text
 
 __all__ = [
     "Cell",
@@ -20,6 +22,7 @@ __all__ = [
     "facts_table",
     "failure_table",
     "fold_table",
+    "gain_table",
     "notes_table",
     "series_table",
     "step_table",
@@ -72,10 +75,11 @@ def summary_table(findings: Findings) -> Table:
         columns[1:1] = [
             (f"error against {rival}", _gains(table),
              f"difference of the scaled error to {rival}, the best baseline; negative is smaller. Below "
-             "it the 95 % interval, rough where origins are few"),
+             "it the 95 % interval, from a bootstrap where origins are few"),
             ("verdict", _words(table, findings.baseline),
-             f"better or worse takes {MIN_ORIGINS} origins, an interval clear of 0, and 2 %. Below it, at how many "
-             "origins the error is smaller"),
+             "better or worse: a paired test over origins says so, after a correction for the number of models; "
+             f"equivalent: two tests place the difference within {findings.verdict.margin:g} %; neither is given below "
+             f"{MIN_ORIGINS} origins. Below it the corrected p-value, and at how many origins the error is smaller"),
         ]  # fmt: skip
     for level in (80, 95):
         if f"coverage_{level}" in table:
@@ -97,19 +101,22 @@ def summary_table(findings: Findings) -> Table:
 
 def _gains(table: pd.DataFrame) -> list[Cell]:
     cells = []
-    for effect, low, high in table[["effect_percent", "low_percent", "high_percent"]].itertuples(index=False):
+    columns = table[["word", "effect_percent", "low_percent", "high_percent"]]
+    for word, effect, low, high in columns.itertuples(index=False):
         known = math.isfinite(low) and math.isfinite(high)
-        cells.append(Cell(signed(-effect), under=f"{signed(-high)} to {signed(-low)}" if known else ""))
+        under = f"{signed(-high)} to {signed(-low)}" if known else ""
+        cells.append(Cell("–") if word == "invalid" else Cell(signed(-effect), under=under))
     return cells
 
 
 def _words(table: pd.DataFrame, baseline: str) -> list[Cell]:
     cells = []
-    for model, word, wins, n in table[["model", "word", "wins", "n_origins"]].itertuples(index=False):
-        if isinstance(word, str):
-            cells.append(Cell(word, under=f"{wins:.0f} of {n:.0f}" if n else ""))
-        else:
+    for model, word, p, wins, n in table[["model", "word", "p_adjusted", "wins", "n_origins"]].itertuples(index=False):
+        if not isinstance(word, str):
             cells.append(Cell("the benchmark" if model == baseline else "–"))
+        else:
+            known = [] if word == "invalid" else [p_text(p)] * (p == p) + [f"{wins:.0f} of {n:.0f}"]
+            cells.append(Cell(word, under=", ".join(known)))
     return cells
 
 
@@ -120,7 +127,10 @@ def _smallest(values: pd.Series[float]) -> list[Cell]:
 
 
 def series_table(findings: Findings) -> Table:
-    """One row per series, the main model's largest error first; the smallest error of each row is marked."""
+    """One row per series, the main model's largest error first; the smallest error of each row is marked.
+
+    The last columns are exploratory: the main model against the benchmark on each series by itself.
+    """
     table = _by_model(findings, findings.by_series, "unique_id")
     order = findings.by_series[findings.by_series["model"] == findings.main].set_index("unique_id")[findings.metric]
     ranks = order.sort_values(ascending=False, kind="stable", na_position="last").index
@@ -130,8 +140,21 @@ def series_table(findings: Findings) -> Table:
     left_out = (
         f"{more:,} more series, with smaller errors, are in the JSON file beside this report." if more > 0 else ""
     )
-    shown = [[Cell(visible(name)), *rows[name][1:]] for name in names]
-    return Table(["series", *table.head[1:]], shown, more=left_out)
+    heads, cells = _series_tests(findings, names)
+    shown = [[Cell(visible(name)), *rows[name][1:], *own] for name, own in zip(names, cells, strict=True)]
+    return Table(["series", *table.head[1:], *heads], shown, more=left_out)
+
+
+def _series_tests(findings: Findings, names: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
+    """Heads and cells of the comparison on each series; none where there is one series, or no comparison."""
+    tests = findings.verdict.series
+    tests = tests[tests["model"] == findings.main].set_index("unique_id")
+    if not findings.baseline or tests.empty or len(findings.by_series["unique_id"].unique()) < 2:
+        return [], [[] for _ in names]
+    tests = tests.reindex(list(names))
+    pairs = zip(tests["effect_percent"], tests["p_adjusted"], strict=True)
+    cells = [[Cell(signed(-effect)), Cell(number(p, 3) if p >= 0.001 or p != p else "< 0.001")] for effect, p in pairs]
+    return [f"{visible(findings.main, 40)} against {visible(findings.baseline, 40)}", "p, corrected"], cells
 
 
 def step_table(findings: Findings) -> Table:
@@ -145,6 +168,17 @@ def fold_table(findings: Findings) -> Table:
     cutoffs = findings.by_fold.groupby("fold")["cutoff"].max()
     rows = [[Cell(moment(cutoff)), *row[1:]] for cutoff, row in zip(cutoffs, table.rows, strict=True)]
     return Table(["cutoff", *table.head[1:]], rows)
+
+
+def gain_table(a: Advantage) -> Table:
+    """Gain of one model over another by step of the horizon."""
+    columns = [a.by_step[name] for name in ("gain_percent", "low_percent", "high_percent")]
+    rows = [
+        [Cell(str(step)), *(Cell(signed(v)) for v in row)]
+        for step, *row in zip(a.by_step["step"], *columns, strict=True)
+    ]
+    head = f"gain over {visible(a.benchmark, 40)}"
+    return Table(["step", head, "from", "to"], rows)
 
 
 def _by_model(findings: Findings, scores: pd.DataFrame, by: str) -> Table:

@@ -131,4 +131,7 @@ def percent(share: float | None) -> str:
 
 def signed(value: float | None) -> str:
     """A percentage with its sign: `+3.1 %`."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:+.1f} %".replace("-", "−")
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:+.1f} %".replace("-", "−")
+    return "0.0 %" if text[1:] == "0.0 %" else text
