@@ -232,21 +232,45 @@ def test_randomised_phases_keep_a_season_and_the_line_from_first_to_last_value()
 
 
 @pytest.mark.parametrize(
-    ("season", "period"), [(1, 7), (5, 7), (7, 5), (12, 7), (24, 7), (35, 11), (48, 7), (52, 7), (168, 5), (365, 7)]
+    ("season", "apart", "period"),
+    [
+        (1, 1, 5),
+        (5, 1, 7),
+        (5, 5, 7),
+        (7, 7, 5),
+        (12, 3, 5),
+        (12, 12, 5),
+        (24, 24, 5),
+        (35, 5, 13),
+        (1, 35, 9),
+        (365, 7, 9),
+    ],
 )
-def test_the_planted_period_is_no_part_of_the_season(season: int, period: int) -> None:
-    assert planted_period(panel(normal(9), season_length=season)) == period
+def test_the_planted_period_is_no_part_of_the_season_and_is_met_in_other_phases(
+    season: int, apart: int, period: int
+) -> None:
+    assert planted_period(season, apart) == period
     assert season % period
+    halves = 2 * apart / period  # a naive forecast errs alike where this is a whole number
+    assert abs(halves - round(halves)) > 1 / 6 - 1e-9
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_there_is_always_such_a_period(season: int, apart: int) -> None:
+    period = planted_period(season, apart)
+    assert season % period
+    assert 5 <= period <= max(13 * apart, 13) + 20
 
 
 def test_the_planted_wave_dwarfs_all_other_frequencies_and_has_the_promised_amplitude() -> None:
-    y = np.cumsum(normal(7 * 60 + 1))
-    copy = planted(panel(y - y.max() - 1), rng(), horizon=4)
+    y = np.cumsum(normal(5 * 84 + 1))
+    copy = planted(panel(y - y.max() - 1), rng(), horizon=4, apart=4)
     spectrum = np.abs(np.fft.rfft(moves(copy))) * 2 / 420
-    assert np.argmax(spectrum) == 60  # 420 changes, 60 waves of 7 steps
-    # the difference of A sin(w t) has amplitude 2 A sin(w / 2), and A is 3 sqrt(4) times the volatility
+    assert planted_period(1, 4) == 5
+    assert np.argmax(spectrum) == 84  # 420 changes, 84 waves of 5 steps
+    # the difference of A sin(w t) has amplitude 2 A sin(w / 2), and A is 4 sqrt(4) times the volatility
     volatility = np.sqrt(np.mean(changes(y) ** 2))
-    assert spectrum[60] == pytest.approx(6 * volatility * 2 * np.sin(np.pi / 7), rel=0.05)
+    assert spectrum[84] == pytest.approx(8 * volatility * 2 * np.sin(np.pi / 5), rel=0.05)
 
 
 # units, and panels that could break it

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -27,7 +28,7 @@ Ints = npt.NDArray[np.int64]
 
 WIDE = 2.0  # largest over smallest value, from which changes are shares rather than amounts
 FAR = 3.0  # how far a walk of logarithms may be expected to get: a factor of 20; beyond it lies nonsense
-STRONG = 3.0  # the planted wave's amplitude, in units of what the walk moves over a horizon
+STRONG = 4.0  # the planted wave's amplitude, in units of what the walk moves over a horizon
 
 
 def random_walk(panel: Panel, rng: np.random.Generator) -> Panel:
@@ -81,28 +82,33 @@ def phase_randomised(panel: Panel, rng: np.random.Generator) -> Panel:
     return _rebuilt(panel, tracks, changes)
 
 
-def planted(panel: Panel, rng: np.random.Generator, horizon: int = 1) -> Panel:
+def planted(panel: Panel, rng: np.random.Generator, horizon: int = 1, apart: int | None = None) -> Panel:
     """A random walk of the same volatility and, on top, a wave that every model that learns must find.
 
-    horizon   steps that will be forecast: the wave's amplitude is three times what the walk moves in so many steps
+    horizon   steps that will be forecast: the wave's amplitude is four times what the walk moves in so many steps
+    apart     steps between forecasts that share no step; None takes the horizon
 
-    The wave repeats after `planted_period` steps, which are not the season, so that a seasonal naive forecast has
-    not got it; it is one sine, so that a linear model of few lags can have it.
+    The wave repeats after `planted_period` steps. It is one sine, so that a linear model of few lags can have it.
     """
     assert horizon >= 1
     tracks, phase = _tracks(panel), 2 * np.pi * rng.random()
+    period = planted_period(panel.season_length, apart or horizon)
     changes = []
     for walk in _dealt(panel, tracks, 1, rng):
         volatility = np.sqrt(np.mean(walk**2)) if len(walk) else 0.0
-        steps = np.arange(len(walk) + 1)
-        wave = np.sin(2 * np.pi * steps / planted_period(panel) + phase)
+        wave = np.sin(2 * np.pi * np.arange(len(walk) + 1) / period + phase)
         changes.append(walk + STRONG * np.sqrt(horizon) * volatility * np.diff(wave))
     return _rebuilt(panel, tracks, changes)
 
 
-def planted_period(panel: Panel) -> int:
-    """Steps after which the planted wave repeats: 7, or the next prime number that is no part of the season."""
-    return next(period for period in (7, 5, 11, 13, 17, 19, 23) if panel.season_length % period)
+def planted_period(season_length: int, apart: int) -> int:
+    """Steps after which the planted wave repeats: an odd number, at least 5.
+
+    It is no part of the season, so that a seasonal naive forecast has not got it. And forecasts `apart` steps from one
+    another see different parts of the wave: the errors of a naive forecast go up and down with every half wave, and
+    where they are alike from origin to origin, many origins are worth few.
+    """
+    return next(p for p in count(5, 2) if season_length % p and np.cos(4 * np.pi * apart / p) < 0.5)
 
 
 SURROGATES: Mapping[str, Callable[[Panel, np.random.Generator], Panel]] = MappingProxyType(
