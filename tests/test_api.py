@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 import tsforecast as tsf
-from tsforecast.config import RunConfig
+from tsforecast.api import Options
+from tsforecast.cli_options import RUN, VERDICT
+from tsforecast.config import READING, RunConfig
 
 SMALL = {"horizon": 3, "n_windows": 2}
 
@@ -121,12 +123,17 @@ def test_quantiles_and_seed_reach_models_given_by_name_only(frame: pd.DataFrame)
 
 def test_python_and_config_spell_every_setting_the_same_way() -> None:
     hints = get_type_hints(tsf.backtest)
-    own = set(hints) - {"return", "reading", "on_progress", "data", "models"}
+    own = set(hints) - {"return", "reading", "on_progress", "data", "models", "prepare"}
     assert own < set(RunConfig.model_fields)
-    reading = set(RunConfig.model_fields) - own - {"data", "models"}
-    from tsforecast.config import READING
-
+    reading = set(RunConfig.model_fields) - own - {"data", "models", "require"}
     assert reading == set(READING)
+    trust = {"audit", "placebo", "benchmark", "margin"}
+    assert set(Options.__annotations__) == (own - trust) | set(READING), "audit and plan take what backtest takes"
+    assert own | {"require"} | set(READING) | {"data", "models"} == {*RUN, *VERDICT} - {"config", "set_"} | NO_FLAG
+
+
+NO_FLAG = {"quantiles", "sep", "decimal", "encoding"}
+"""Settings that have no flag of their own; --set reaches them."""
 
 
 def test_progress_runs_from_nought_to_one_and_names_the_model(frame: pd.DataFrame) -> None:

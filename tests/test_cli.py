@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tsforecast import __version__, api, backtesting, results, terminal
+from tsforecast import __version__, results, study, terminal
 from tsforecast.cli import main
 from tsforecast.models.naive import Naive
 from tsforecast.reporting import report
@@ -374,7 +374,7 @@ def test_a_model_that_fails_is_recorded_and_the_code_is_3(
 
 
 def test_a_bug_of_ours_is_code_1_with_the_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "run_facts", lambda *a: 1 / 0)
+    monkeypatch.setattr(study, "run_facts", lambda *a: 1 / 0)
     done = command("backtest", "oil", *BASE, "--quiet")
     assert done.code == 1 and "ZeroDivisionError" in done.err and "please report it" in done.err
 
@@ -385,7 +385,7 @@ def test_ctrl_c_in_the_loop_is_code_130_and_leaves_nothing(
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backtesting, "run_backtest", interrupt)
+    monkeypatch.setattr(study, "run_backtest", interrupt)
     done = command("backtest", data, *BASE, "--out", tmp_path / "r", "-q")
     assert done == Done(130, "", "tsforecast: interrupted; nothing was written\n")
     assert list(tmp_path.iterdir()) == []

@@ -26,7 +26,7 @@ TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
 JUDGES = (
     "backtest*", "folds", "results", "scores", "metrics", "compare", "persistence", "mean_tests", "power", "sentences",
     "seeds", "confidence_set", "verdict", "planning", "prospect", "costing",
-    "placebo", "surrogates",
+    "placebo", "surrogates", "audit*",
 )  # fmt: skip
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")

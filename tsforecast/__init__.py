@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsforecast.api import audit as audit
     from tsforecast.api import backtest as backtest
+    from tsforecast.api import plan as plan
     from tsforecast.datasets import list_datasets as list_datasets
     from tsforecast.datasets import load_dataset as load_dataset
     from tsforecast.errors import ConfigError as ConfigError
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("backtest",),
+    "api": ("audit", "backtest", "plan"),
     "datasets": ("list_datasets", "load_dataset"),
     "errors": ("ConfigError", "DataError", "TsforecastError"),
     "folds": ("Plan",),

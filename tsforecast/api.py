@@ -1,26 +1,54 @@
-"""`backtest`: from data and model names, as people have them, to a result."""
+"""`backtest`, `audit` and `plan`: from data and model names, as people have them, to an answer."""
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
+import dataclasses
 from collections.abc import Mapping, Sequence
-from importlib import metadata
-from pathlib import PurePath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from tsforecast.backtesting import Progress, run_backtest
-from tsforecast.config import DEFAULT_MODELS, READING, RunConfig, build_models, model_settings
+from tsforecast.backtesting import Progress
+from tsforecast.config import DEFAULT_MODELS, READING, RunConfig
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES, Forecaster
-from tsforecast.reading.readers import read_panel
+from tsforecast.forecast import QUANTILES
 from tsforecast.results import BacktestResult
+from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
-__all__ = ["backtest", "data_name", "run_facts"]
+if TYPE_CHECKING:
+    from tsforecast.audit import Audit
+    from tsforecast.prospect import Prospect
 
-Models = str | Forecaster | Sequence[str | Forecaster] | Mapping[str, Forecaster | Mapping[str, Any] | None]
+__all__ = ["audit", "backtest", "plan"]
+
+
+class Options(TypedDict, total=False):
+    """What `audit` and `plan` share with `backtest`: the options that name data, folds and models."""
+
+    id: str
+    time: str
+    target: str
+    layout: Literal["auto", "long", "wide", "rows"]
+    freq: str | int
+    season_length: int
+    hist_exog: Sequence[str]
+    futr_exog: Sequence[str]
+    missing: Literal["error", "nan", "ffill", "drop"]
+    date_format: str
+    na_values: Sequence[str]
+    sep: str
+    decimal: Literal[".", ","]
+    encoding: str
+    calendar: Sequence[str]
+    horizon: int | None
+    n_windows: int | None
+    step_size: int | None
+    gap: int
+    refit: bool | int
+    train_size: int | None
+    align: Literal["calendar", "end"]
+    quantiles: Sequence[float]
+    seed: int
+    device: str
 
 
 def backtest(
@@ -35,9 +63,14 @@ def backtest(
     train_size: int | None = None,
     align: Literal["calendar", "end"] = "calendar",
     calendar: Sequence[str] = (),
+    prepare: Prepare | None = None,
     quantiles: Sequence[float] = QUANTILES,
     seed: int = 0,
     device: str = "auto",
+    benchmark: str | None = None,
+    margin: float = 2.0,
+    audit: bool = False,
+    placebo: int = 0,
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> BacktestResult:
@@ -45,92 +78,102 @@ def backtest(
 
     data       a Panel, a long frame (`unique_id, ds, y` or other names given), a wide frame with a DatetimeIndex, a
                Series, a path to CSV or parquet, or the name of a bundled dataset
-    models     names ("lstm,autoarima,naive" or a list), recipes (`[LSTM(hidden_size=64), Naive()]`), or a mapping from
-               your own names to recipes or settings
+    models     names ("lstm,autoarima,naive" or a list), recipes (`[LSTM(hidden_size=64), Naive()]`), functions that
+               make a model from the panel, or a mapping from your own names to any of these or to settings
     horizon, n_windows, step_size, gap, refit, train_size, align
                how the folds are laid out: see `folds.Plan`
     calendar   built-in covariates known ahead: "hour", "weekday", "month"
+    prepare    your own work on the data as a whole, Panel -> Panel, such as features; the audit looks into it too
     quantiles, seed, device
                for the models that are given by name
+    benchmark  the model that the verdict is against; None: the best baseline
+    margin     percent of the benchmark's loss; a difference inside it is not worth having
+    audit      first prove that nothing after a cutoff moves a forecast: see `audit`
+    placebo    repeat the comparison on this many surrogates of the data, and on a copy with a planted pattern
     reading    options of `read_panel`: id, time, target, freq, season_length, hist_exog, futr_exog, missing, ...
 
     Raises DataError and ConfigError with one clear sentence.
     """
-    for key in reading:
-        if key not in READING:
-            raise ConfigError(f"backtest: unknown option '{key}'{did_you_mean(key, RunConfig.model_fields)}")
-    recipes = as_recipes(models, quantiles=quantiles, seed=seed, device=device)
-    panel = read_panel(data, **reading).with_calendar(calendar)
-    plan = Plan(
-        horizon=horizon,
-        n_windows=n_windows,
-        step_size=step_size,
-        gap=gap,
-        refit=refit,
-        train_size=train_size,
-        align=align,
-    )
-    return run_backtest(panel, recipes, plan, facts=run_facts(data_name(data), recipes), on_progress=on_progress)
-
-
-def data_name(data: Any) -> str:
-    """What a report calls the data: names of files without their folders, of a bundled data set, or of a type."""
-    files = [data] if isinstance(data, str | os.PathLike) else data if isinstance(data, list | tuple) else []
-    return ", ".join(PurePath(file).name for file in files) or type(data).__name__
-
-
-def as_recipes(models: Models, *, quantiles: Sequence[float], seed: int, device: str) -> dict[str, Forecaster]:
-    """Name -> recipe, whatever way the models were given."""
-
-    def build(settings: Any) -> dict[str, Forecaster]:
-        return build_models(model_settings(settings), quantiles=quantiles, seed=seed, device=device)
-
-    if isinstance(models, str):
-        return build(models)
-    found: dict[str, Forecaster] = {}
-    given = [models] if isinstance(models, Forecaster) else models
-    pairs = given.items() if isinstance(given, Mapping) else ((None, model) for model in given)
-    for name, model in pairs:
-        if isinstance(model, str):
-            new = build([model] if name is None else {name: {"model": model}})
-        elif name is not None and (model is None or isinstance(model, Mapping)):
-            new = build({name: model})
-        elif isinstance(model, type):
-            raise ConfigError(f"{model.__name__} is a class of models: give one model, such as {model.__name__}()")
-        elif isinstance(model, Forecaster):
-            new = {model.name if name is None else str(name): model}
-        else:
-            raise ConfigError(f"{model!r} is no model: give a name such as 'lstm', or an object with name and fit()")
-        for key in new:
-            if key in found:
-                raise ConfigError(f"two models are called '{key}'; give them names: {{'a': ..., 'b': ...}}")
-        found |= new
-    return found
-
-
-def run_facts(data_name: str, recipes: Mapping[str, Forecaster]) -> dict[str, Any]:
-    """Where and with what a run was made."""
-    packages = ["tsforecast-toolkit", "numpy", "pandas", "statsmodels", "torch", "pytorch-lightning"]
-    versions = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    wanted = {recipe.training.device for recipe in recipes.values() if hasattr(recipe, "training")}
-    return {
-        "data": data_name,
-        "kinds": {name: recipe.name for name, recipe in recipes.items()},
-        "versions": versions,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
-        "device": ", ".join(sorted(_device(name) for name in wanted)) or "cpu",
-        "seeds": {name: recipe.seed for name, recipe in recipes.items() if hasattr(recipe, "seed")},
+    options = {
+        "horizon": horizon,
+        "n_windows": n_windows,
+        "step_size": step_size,
+        "gap": gap,
+        "refit": refit,
+        "train_size": train_size,
+        "align": align,
+        "calendar": calendar,
+        "quantiles": quantiles,
+        "seed": seed,
+        "device": device,
     }
+    study = _study("backtest", data, models, prepare, options | reading)
+    return run_study(
+        study,
+        audit=audit,
+        placebo=placebo,
+        benchmark=benchmark,
+        margin=margin,
+        seed=seed,
+        on_progress=on_progress,
+    )
 
 
-def _device(name: str) -> str:
-    """What "auto" became: asked only when a network is in the run, so torch is there already."""
-    assert "torch" in sys.modules
-    from tsforecast.models.training import pick_device
+def audit(
+    data: Any,
+    models: Models = DEFAULT_MODELS,
+    *,
+    n_folds: int = 3,
+    full: bool = False,
+    prepare: Prepare | None = None,
+    on_progress: Progress | None = None,
+    **options: Unpack[Options],
+) -> Audit:
+    """Prove that no model looks ahead: poison what comes after a cutoff, and demand the same bits of every forecast.
 
-    return str(pick_device(name))
+    n_folds  cutoffs that are poisoned, spread over the folds
+    full     train networks as in a backtest, instead of briefly
+    data, models, prepare, options
+             as of `backtest`. A model that was built from the data is given as a function panel -> model, and work on
+             the data as a whole as `prepare`: both are done again on the poisoned data
+
+    Raises DataError and ConfigError with one clear sentence.
+    """
+    study = _study("audit", data, models, prepare, options)
+    return audit_study(study, n_folds=n_folds, full=full, on_progress=on_progress)
+
+
+def plan(
+    data: Any,
+    models: Models = DEFAULT_MODELS,
+    *,
+    prepare: Prepare | None = None,
+    on_progress: Progress | None = None,
+    **options: Unpack[Options],
+) -> Prospect:
+    """What a backtest could find and would cost, before any network is trained.
+
+    data, models, prepare, options
+             as of `backtest`
+
+    Raises DataError and ConfigError with one clear sentence.
+    """
+    study = _study("plan", data, models, prepare, options)
+    return plan_study(study, on_progress=on_progress)
+
+
+def _study(caller: str, data: Any, models: Models, prepare: Prepare | None, options: Mapping[str, Any]) -> Study:
+    """Sort the options into those of the folds, of reading and of the models."""
+    folds = [field.name for field in dataclasses.fields(Plan)]
+    others = ("calendar", "quantiles", "seed", "device")
+    for key in options:
+        if key not in (*READING, *folds, *others):
+            raise ConfigError(f"{caller}: unknown option '{key}'{did_you_mean(key, RunConfig.model_fields)}")
+    return open_study(
+        data,
+        models,
+        Plan(**{key: options[key] for key in folds if key in options}),
+        prepare=prepare,
+        reading={key: options[key] for key in READING if key in options},
+        **{key: options[key] for key in others if key in options},
+    )

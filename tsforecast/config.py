@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.folds import Plan
@@ -58,6 +58,12 @@ class RunConfig(BaseModel):
     quantiles: list[float] = list(QUANTILES)
     seed: int = 0
     device: str = "auto"
+
+    benchmark: str | None = None
+    margin: float = Field(2.0, gt=0, lt=100)
+    require: list[str] = []
+    audit: bool = False
+    placebo: int = Field(0, ge=0)
 
     @property
     def plan(self) -> Plan:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tsforecast.errors import ConfigError, DataError, listing
 from tsforecast.panel import Panel, View
 
-__all__ = ["Fold", "Plan", "make_folds"]
+__all__ = ["Fold", "Plan", "make_folds", "most_windows"]
 
 MOST_DEFAULT_WINDOWS = 24  # a comparison needs 20
 Ints = npt.NDArray[np.int64]
@@ -81,9 +81,7 @@ class Plan:
         plan = replace(self, horizon=horizon, step_size=step)
         if self.n_windows is not None:
             return plan
-        longest = int(panel.lengths[_alive(panel, plan)].max())
-        need = least_training(panel, plan)
-        possible = (longest - max(need, longest // 2) - plan.reach) // step + 1
+        possible = most_windows(panel, plan, training=0.5)
         return replace(plan, n_windows=int(np.clip(possible, 1, MOST_DEFAULT_WINDOWS)))
 
 
@@ -166,6 +164,16 @@ class Fold:
 def least_training(panel: Panel, plan: Plan) -> int:
     """Steps that a series needs before a cutoff to take part: a season and one, or a horizon and one."""
     return max(panel.season_length, plan.horizon or 1) + 1
+
+
+def most_windows(panel: Panel, plan: Plan, training: float = 0.0) -> int:
+    """How many windows of the plan's horizon and step_size fit, 0 or less where none does.
+
+    training  share of the longest series that comes before the first cutoff; at least what every series needs
+    """
+    assert plan.step_size is not None
+    longest = int(panel.lengths[_alive(panel, plan)].max())
+    return (longest - max(least_training(panel, plan), int(training * longest)) - plan.reach) // plan.step_size + 1
 
 
 def make_folds(panel: Panel, plan: Plan) -> list[Fold]:

@@ -1,0 +1,108 @@
+"""What a backtest will cost in time and memory: cheap models have been run, others say so themselves or are tried."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tsforecast.folds import Fold, Plan
+from tsforecast.forecast import Forecaster
+from tsforecast.panel import Panel
+from tsforecast.results import BacktestResult
+
+__all__ = ["REPORT_SECONDS", "Cost", "cost_of", "memory_of"]
+
+TRIED = 2  # series that an unknown model is tried on
+SHORT = 5.0  # seconds; a trial below this is repeated, since the first call also imports what the model needs
+REPORT_SECONDS = 5.0
+"""Reading, scoring and writing a report with its figures, on an ordinary machine."""
+
+BASE_BYTES = 600_000_000
+"""A process that has imported everything, and draws a report."""
+BYTES_A_CELL = 8
+OTHER_COLUMNS = 8  # of the table of forecasts, besides its quantiles
+COPIES = 6  # of the table of forecasts, while it is joined, scored and written
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one model takes in a run.
+
+    fits     how often it is fitted
+    seconds  over all fits and forecasts; NaN where it could not be tried
+    memory   bytes that it holds while it is fitted, where it says so
+    how      how this was found out
+    """
+
+    model: str
+    fits: int
+    seconds: float
+    memory: int
+    how: str
+
+
+def cost_of(
+    name: str, recipe: Forecaster, folds: Sequence[Fold], ran: BacktestResult, cheap: Mapping[str, Any]
+) -> Cost:
+    """The cost of a model on these folds.
+
+    ran, cheap  the backtest of the cheap models and their recipes: what is among them has been measured whole
+    """
+    fits = sum(fold.plan.fits_at(fold.number) for fold in folds)
+    same = [other for other, run in cheap.items() if run is recipe or run == recipe]
+    if same:
+        tasks = ran.tasks[ran.tasks["model"] == same[0]]
+        return Cost(name, fits, float(tasks[["fit_seconds", "predict_seconds"]].sum().sum()), 0, "measured")
+    own = getattr(recipe, "cost", None)
+    try:
+        if callable(own):
+            seconds, memory = own(folds[-1].training, folds[-1].plan.reach)
+            return Cost(
+                name, fits, float(seconds) * fits, int(memory), "from a few training steps; less if it stops early"
+            )
+        return _tried(name, recipe, folds, fits)
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        return Cost(name, fits, math.nan, 0, f"could not be tried: {reason}")
+
+
+def _tried(name: str, recipe: Forecaster, folds: Sequence[Fold], fits: int) -> Cost:
+    """Fit and forecast two series at the last fold, and scale by the observations, fits and origins."""
+    last = folds[-1]
+    rows = last.rows[np.linspace(0, len(last.rows) - 1, min(TRIED, len(last.rows))).astype(int)]
+    few = [replace(fold, learners=rows, rows=np.intersect1d(rows, fold.rows)) for fold in folds[-3:]]
+    training, views = few[-1].training, [fold.view for fold in few if len(fold.rows)]
+    fitting, one, several = _seconds(recipe, training, views)
+    if fitting + one + several < SHORT:
+        fitting, one, several = _seconds(recipe, training, views)
+    scale = float(last.training.lengths.sum() / training.lengths.sum())
+    more = max(several - one, 0.0) / max(len(views) - 1, 1)  # a model may need one pass for many origins, or one each
+    forecasting = one * fits + more * (len(folds) - fits)
+    seconds = scale * (fitting * fits + forecasting)
+    return Cost(name, fits, seconds, 0, f"scaled up from {len(rows)} of {len(last.rows)} series")
+
+
+def _seconds(recipe: Forecaster, training: Panel, views: list[Any]) -> tuple[float, float, float]:
+    """To fit, to forecast from one origin, and from all of them."""
+    clock = [time.perf_counter()]
+    fitted = recipe.fit(training, views[-1].future.horizon)
+    clock.append(time.perf_counter())
+    fitted.predict(views[-1:])
+    clock.append(time.perf_counter())
+    fitted.predict(views)
+    clock.append(time.perf_counter())
+    return clock[1] - clock[0], clock[2] - clock[1], clock[3] - clock[2]
+
+
+def memory_of(panel: Panel, plan: Plan, folds: Sequence[Fold], levels: int, costs: Sequence[Cost]) -> int:
+    """Bytes that a run holds at its largest: the panel, the table of forecasts as it is copied, the largest model."""
+    arrays = (panel.values, panel.times, panel.hist, panel.futr)
+    rows = sum(len(fold.rows) for fold in folds) * (plan.horizon or 1) * len(costs)
+    table = rows * (levels + OTHER_COLUMNS) * BYTES_A_CELL
+    largest = max((cost.memory for cost in costs), default=0)
+    return int(BASE_BYTES + sum(array.nbytes for array in arrays) + COPIES * table + largest)

@@ -1,0 +1,128 @@
+"""What a backtest could find, and what it would cost, before any network is trained.
+
+Cheap models are run on the same folds. How much their losses differ from origin to origin says how much those of the
+expensive models will. For a network stands a ridge whose penalty is fixed and small, times what has been measured: one
+that chooses its penalty becomes the naive forecast where there is little to learn, and a network does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tsforecast.backtesting import Progress, run_backtest
+from tsforecast.compare import LEVEL
+from tsforecast.costing import REPORT_SECONDS, cost_of, memory_of
+from tsforecast.errors import ConfigError
+from tsforecast.folds import Plan, make_folds, most_windows
+from tsforecast.forecast import Forecaster
+from tsforecast.mean_tests import autocorrelation_beyond, worth
+from tsforecast.panel import Panel
+from tsforecast.power import detectable_percent, origins_needed
+from tsforecast.prospect import EFFECTS, NETWORK, Pair, Prospect
+from tsforecast.results import BacktestResult
+from tsforecast.scores import BASELINES, best_baseline, origin_losses
+
+__all__ = ["plan_ahead"]
+
+FREE_RIDGE = "free_ridge"
+"""The name among the cheap models of the ridge that stands for networks."""
+AS_MUCH_AS_RIDGE = 1.4
+"""How much more a network differs from the best baseline than that ridge: the geometric mean over the six bundled data
+sets, where it was 0.9 to 1.9 (oil 1.8, weather 1.4, co2 0.9, sunspots 1.9, air_passengers 1.6, taxi 1.1)."""
+
+
+def plan_ahead(
+    panel: Panel,
+    models: Mapping[str, Forecaster],
+    plan: Plan,
+    *,
+    cheap: Mapping[str, Forecaster],
+    on_progress: Progress | None = None,
+) -> Prospect:
+    """Run the cheap models on the folds of the plan, and work out what the run of `models` could find and would cost.
+
+    cheap  name -> recipe: baselines, one of which will be the benchmark; and as `free_ridge` what stands for networks
+
+    Nothing is trained beyond a few steps. The improvement that would be found is that of a two-sided paired test at
+    5 %, divided by the number of models compared, with 80 % power (`power.detectable_percent`); its variance and
+    autocorrelation are those of the cheap models' loss differences.
+    Raises DataError and ConfigError as a backtest does.
+    """
+    if not models:
+        raise ConfigError("no model to plan for: name at least one, such as naive")
+    plan = plan.settle(panel)
+    folds = make_folds(panel, plan)
+
+    def tell(share: float, name: str) -> None:
+        if on_progress is not None:
+            on_progress(share, name)
+
+    kinds = {name: recipe.name for name, recipe in cheap.items()}
+    ran = run_backtest(panel, cheap, plan, facts={"kinds": kinds}, on_progress=lambda s, name: tell(s / 2, name))
+    costs = []
+    for number, (name, recipe) in enumerate(models.items()):
+        tell(0.5 + 0.5 * number / len(models), name)
+        costs.append(cost_of(name, recipe, folds, ran, cheap))
+    tell(1.0, "done")
+
+    assert plan.n_windows is not None and plan.step_size is not None
+    benchmark, overlap = best_baseline(ran), -(-plan.reach // plan.step_size)
+    room = max(most_windows(panel, plan, training=0.5), plan.n_windows)
+    compared = max(len(models) - (benchmark in models), 1)
+    levels = max(len(getattr(recipe, "quantiles", ())) for recipe in models.values())
+    return Prospect(
+        benchmark=benchmark,
+        loss=origin_losses(ran)[1],
+        n_origins=plan.n_windows,
+        room=room,
+        step_size=plan.step_size,
+        overlap=overlap,
+        compared=compared,
+        pairs=_pairs(ran, benchmark, models, overlap=overlap, room=room, alpha=LEVEL / compared),
+        costs=tuple(costs),
+        memory=memory_of(panel, plan, folds, levels, costs),
+        seconds=sum(cost.seconds for cost in costs) + REPORT_SECONDS,
+    )
+
+
+def _pairs(
+    ran: BacktestResult,
+    benchmark: str,
+    models: Mapping[str, Forecaster],
+    *,
+    overlap: int,
+    room: int,
+    alpha: float,
+) -> tuple[Pair, ...]:
+    """What is expected of a network, where there is one in the run, and each cheap model, against the benchmark."""
+    losses, _ = origin_losses(ran)
+    own: npt.NDArray[np.float64] = losses[benchmark].to_numpy(np.float64)
+    if len(own) < 2 or not own.mean() > 0:
+        return ()
+
+    def pair(model: str, gains: npt.NDArray[np.float64]) -> Pair:
+        how: dict[str, Any] = {"overlap": overlap, "alpha": alpha}
+        return Pair(
+            model=model,
+            spread=float(gains.std(ddof=1)),
+            autocorrelation=float(autocorrelation_beyond(gains, overlap)),
+            worth=float(worth(gains, overlap)),
+            detectable=detectable_percent(gains, **how),
+            at_most=detectable_percent(gains, n_origins=room, **how),
+            needed=tuple(origins_needed(gains, effect, **how) for effect in EFFECTS),
+        )
+
+    others = {str(name) for name in losses} - {benchmark}
+    gains = {name: (own - losses[name].to_numpy(np.float64)) / own.mean() * 100 for name in sorted(others)}
+    found = [pair(name, values) for name, values in gains.items() if np.isfinite(values).all()]
+    judged = {name for name in models if name not in BASELINES}
+    found.sort(key=lambda pair: (pair.model not in judged, pair.model != FREE_RIDGE, -pair.spread))
+    free = gains.get(FREE_RIDGE)
+    network = any(hasattr(recipe, "training") for recipe in models.values())
+    if network and free is not None and np.isfinite(free).all():
+        found.insert(0, pair(NETWORK, AS_MUCH_AS_RIDGE * free))
+    return tuple(found)
