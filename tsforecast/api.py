@@ -15,7 +15,7 @@ from tsforecast.results import BacktestResult
 from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
 if TYPE_CHECKING:
-    from tsforecast.audit import Audit
+    from tsforecast.auditing import Audit
     from tsforecast.prospect import Prospect
 
 __all__ = ["audit", "backtest", "plan"]

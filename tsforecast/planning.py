@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from tsforecast.backtesting import Progress, run_backtest
 from tsforecast.compare import LEVEL
@@ -23,7 +24,6 @@ from tsforecast.mean_tests import autocorrelation_beyond, worth
 from tsforecast.panel import Panel
 from tsforecast.power import detectable_percent, origins_needed
 from tsforecast.prospect import EFFECTS, NETWORK, Pair, Prospect
-from tsforecast.results import BacktestResult
 from tsforecast.scores import BASELINES, best_baseline, origin_losses
 
 __all__ = ["plan_ahead"]
@@ -69,6 +69,7 @@ def plan_ahead(
         costs.append(cost_of(name, recipe, folds, ran, cheap))
     tell(1.0, "done")
 
+    losses, loss = origin_losses(ran)
     assert plan.n_windows is not None and plan.step_size is not None
     benchmark, overlap = best_baseline(ran), -(-plan.reach // plan.step_size)
     room = max(most_windows(panel, plan, training=0.5), plan.n_windows)
@@ -76,13 +77,13 @@ def plan_ahead(
     levels = max(len(getattr(recipe, "quantiles", ())) for recipe in models.values())
     return Prospect(
         benchmark=benchmark,
-        loss=origin_losses(ran)[1],
+        loss=loss,
         n_origins=plan.n_windows,
         room=room,
         step_size=plan.step_size,
         overlap=overlap,
         compared=compared,
-        pairs=_pairs(ran, benchmark, models, overlap=overlap, room=room, alpha=LEVEL / compared),
+        pairs=_pairs(losses, benchmark, models, overlap=overlap, room=room, alpha=LEVEL / compared),
         costs=tuple(costs),
         memory=memory_of(panel, plan, folds, levels, costs),
         seconds=sum(cost.seconds for cost in costs) + REPORT_SECONDS,
@@ -90,7 +91,7 @@ def plan_ahead(
 
 
 def _pairs(
-    ran: BacktestResult,
+    losses: pd.DataFrame,
     benchmark: str,
     models: Mapping[str, Forecaster],
     *,
@@ -99,7 +100,6 @@ def _pairs(
     alpha: float,
 ) -> tuple[Pair, ...]:
     """What is expected of a network, where there is one in the run, and each cheap model, against the benchmark."""
-    losses, _ = origin_losses(ran)
     own: npt.NDArray[np.float64] = losses[benchmark].to_numpy(np.float64)
     if len(own) < 2 or not own.mean() > 0:
         return ()

@@ -21,7 +21,7 @@ from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
 
 if TYPE_CHECKING:
-    from tsforecast.audit import Audit
+    from tsforecast.auditing import Audit
     from tsforecast.prospect import Prospect
 
 __all__ = [
@@ -137,8 +137,8 @@ def run_study(
 
 
 def audit_study(study: Study, *, n_folds: int = 3, full: bool = False, on_progress: Progress | None = None) -> Audit:
-    """Only the look-ahead audit: see `audit.run_audit`."""
-    from tsforecast.audit import run_audit
+    """Only the look-ahead audit: see `auditing.run_audit`."""
+    from tsforecast.auditing import run_audit
 
     return run_audit(
         study.raw,

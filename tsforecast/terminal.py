@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from tsforecast.audit import Audit
+    from tsforecast.auditing import Audit
     from tsforecast.datasets import DatasetInfo
     from tsforecast.prospect import Prospect
     from tsforecast.results import BacktestResult
