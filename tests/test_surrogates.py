@@ -86,10 +86,14 @@ def test_nothing_outside_the_spans_is_looked_at_or_made(make) -> None:
 
 
 @every_maker
-def test_every_series_starts_where_it_started(make) -> None:
-    original = panel(np.cumsum(normal(80)), prices(80), season_length=7)
+def test_every_series_starts_where_it_started_or_is_lifted_as_a_whole_to_its_smallest_value(make) -> None:
+    original = panel(np.cumsum(normal(80)) - 9, prices(80), 3 + normal(80) ** 2)
     copy = make(original, rng(3))
-    assert [copy.series(i)[0] for i in (0, 1)] == pytest.approx([original.series(i)[0] for i in (0, 1)], rel=1e-12)
+    for i, lifted in ((0, False), (1, make is planted), (2, True)):
+        if lifted:
+            assert copy.series(i).min() == pytest.approx(original.series(i).min(), rel=1e-12)
+        else:
+            assert copy.series(i)[0] == pytest.approx(original.series(i)[0], rel=1e-12)
 
 
 # walks

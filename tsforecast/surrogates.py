@@ -4,8 +4,9 @@ A copy has the same ids, spans, times, missing values and covariates; only the t
 own one-step changes. What a comparison says of such copies shows what its words are worth.
 
 Changes are those of the logarithm where a series is positive, varies by a factor of two or more and would stay within
-reach as a walk (so prices stay positive), else of the values. A series that was never negative is never negative in
-a copy: where a walk falls below the smallest value observed, all of it is lifted. A constant series stays constant.
+reach as a walk (so prices stay positive); else, and under a planted wave, those of the values. A series that was never
+negative is never negative in a copy: where a walk falls below the smallest value observed, all of it is lifted. A
+constant series stays constant.
 """
 
 from __future__ import annotations
@@ -88,10 +89,11 @@ def planted(panel: Panel, rng: np.random.Generator, horizon: int = 1, apart: int
     horizon   steps that will be forecast: the wave's amplitude is four times what the walk moves in so many steps
     apart     steps between forecasts that share no step; None takes the horizon
 
-    The wave repeats after `planted_period` steps. It is one sine, so that a linear model of few lags can have it.
+    The wave repeats after `planted_period` steps. It is one sine in the units of the target, prices included, so that
+    a linear model of few lags can have it.
     """
     assert horizon >= 1
-    tracks, phase = _tracks(panel), 2 * np.pi * rng.random()
+    tracks, phase = _tracks(panel, logs=False), 2 * np.pi * rng.random()
     period = planted_period(panel.season_length, apart or horizon)
     changes = []
     for walk in _dealt(panel, tracks, 1, rng):
@@ -138,8 +140,8 @@ class _Track:
         return slice(self.first + 1, self.first + 1 + len(self.changes))
 
 
-def _tracks(panel: Panel, straight: bool = False) -> list[_Track]:
-    """The series that have a value, as changes.
+def _tracks(panel: Panel, straight: bool = False, logs: bool = True) -> list[_Track]:
+    """The series that have a value, as changes; with `logs` those of the logarithm where that makes sense.
 
     A move over a gap of g steps becomes g changes: of move / g where a `straight` line is to be kept, else of
     move / sqrt(g), the steps of a random walk that would have got as far.
@@ -150,7 +152,7 @@ def _tracks(panel: Panel, straight: bool = False) -> list[_Track]:
         seen = np.flatnonzero(np.isfinite(y))
         if len(seen):
             steps, x = np.diff(seen), y[seen]
-            log = _is_relative(x)
+            log = logs and _is_relative(x)
             x = np.log(x) if log else x
             moves = np.diff(x) / (steps if straight else np.sqrt(steps))
             first = int(panel.starts[i] + seen[0])
