@@ -75,6 +75,26 @@ def test_a_network_is_held_against_the_best_baseline_arima_and_the_best_other_mo
     assert found.rows == ["lstm", "autoarima", "ridge", "naive"]
 
 
+def test_where_nothing_was_decided_it_says_what_these_origins_find() -> None:
+    models = {"lstm": SeasonalNaive(season_length=2), "naive": Naive()}
+    found = find(run_backtest(walks(("a",), steps=90), models, Plan(horizon=2, n_windows=20)))
+    assert found.answers == ["Not decided: lstm cannot be told from naive (the best baseline) at 20 origins."]
+    finds = f"20 origins like these find {found.comparisons[0].detectable_percent:.1f} % with 80 % power"
+    assert finds in found.evidence[0].sentence
+
+
+def test_a_named_benchmark_takes_the_place_of_the_best_baseline() -> None:
+    models = {"lstm": Drift(), "autoarima": Naive(), "naive": Naive(), "seasonal_naive": SeasonalNaive()}
+    plan = Plan(horizon=3, n_windows=24)
+    found = find(run_backtest(trends(("a", "b")), models, plan, facts={"benchmark": "autoarima"}))
+    assert found.baseline == "autoarima" and len(found.evidence) == 1
+    assert found.answers == ["Yes: lstm forecasts better than autoarima (the benchmark)."]
+    few = {"lstm": Drift(), "autoarima": Naive()}
+    itself = find(run_backtest(trends(("a",)), few, plan, facts={"benchmark": "lstm"}))
+    assert itself.question == "Does autoarima forecast this better than lstm?"
+    assert itself.answers == ["No: autoarima forecasts worse than lstm (the benchmark)."]
+
+
 def test_with_few_origins_it_says_so() -> None:
     models = {"lstm": Drift(), "naive": Naive()}
     found = find(run_backtest(trends(("a",)), models, Plan(horizon=3, n_windows=5)))

@@ -171,7 +171,7 @@ def test_units_do_not_matter(scale: float, shift: float) -> None:
     pd.testing.assert_frame_equal(other[numbers], persistence(result)[numbers], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("data", ["weather", "air_passengers"])
+@pytest.mark.parametrize("data", [pytest.param("weather", marks=pytest.mark.slow), "air_passengers"])
 def test_on_real_seasons_only_the_last_value_is_flagged(data: str) -> None:
     found = persistence(backtest(data, "ridge,naive,seasonal_naive", season_length=None)).set_index("model")
     assert found["flagged"].to_dict() == {"ridge": False, "naive": True, "seasonal_naive": False}

@@ -121,7 +121,9 @@ def audit_line(audit: Mapping[str, Any] | None) -> str:
             "Look-ahead audit: not audited. With --audit (audit=True) everything after the cutoffs is replaced, and no "
             "forecast may change."
         )
-    return f"Look-ahead audit: {'passed' if audit['passed'] else 'failed'}. {visible(audit['sentence'], 600)}"
+    word = "passed" if audit["passed"] else "failed"
+    sentence = audit["sentence"].partition(f"{word}: ")[2] or audit["sentence"]  # the word is said already
+    return f"Look-ahead audit: {word}. {visible(sentence, 600)}"
 
 
 def leaks(audit: Mapping[str, Any] | None, models: Sequence[str]) -> dict[str, str]:
