@@ -133,8 +133,9 @@ def _record(name: str, group: list[Fold], answers: _Answers, parts: dict[str, li
         for seed, points in enumerate(() if forecast.members is None else forecast.members):
             add("members", fold.number, _member_table(fold, seed, points))
         add("tasks", fold.number, pd.DataFrame(seconds))
-        add("failures", fold.number, pd.DataFrame(list(forecast.failures), columns=["unique_id", "reason"]))
-        add("notes", fold.number, pd.DataFrame(list(forecast.notes), columns=["unique_id", "note"]))
+        for table, rows, last in (("failures", forecast.failures, "reason"), ("notes", forecast.notes, "note")):
+            if rows:
+                add(table, fold.number, pd.DataFrame(list(rows), columns=["unique_id", last]))
     if answers.curves is not None:
         add("curves", group[0].number, answers.curves.copy())
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.mean_tests import (
+    MIN_APART,
     ROUNDING,
     MeanTest,
     bootstrap_interval,
@@ -128,7 +129,7 @@ def compare_all(
     better, worse    p adjusted for the number of models is below 5 %, and the effect is not equivalent to none
     equivalent       two one-sided tests at 5 % place the effect within the margin; or all losses are the same
     inconclusive     neither
-    too few origins  below 20 origins (or three horizons' worth): there is no p-value
+    too few origins  below 20 origins (or three horizons' worth), or worth fewer than 3: there is no p-value
     invalid          the audit failed, or a loss is missing
     """
     others = [name for name in losses if name != benchmark]
@@ -210,6 +211,8 @@ def _weigh(
         )
         return _Weighed(replace(blank, low_percent=low, high_percent=high, word="too few origins"), gains)
     reach = float(np.max([_reach(test) for test in tests]))  # NaN if either is
+    if math.isnan(reach) and apart < MIN_APART:
+        return _Weighed(replace(blank, word="too few origins"), gains)
     weighed = replace(
         blank,
         low_percent=effect - reach,

@@ -21,6 +21,11 @@ def sentence(c: Comparison, needed: int, least: int) -> str:
     if c.word == "equivalent" and math.isnan(c.equivalence_p):
         return f"{c.model} and {c.benchmark} have the same errors at {_origins(c.n_origins, 'all ')}."
     if c.word == "too few origins":
+        if c.n_origins >= least:
+            return (
+                f"Too few origins to tell: the differences at {_origins(c.n_origins)} go together so much that they are "
+                f"worth {c.worth_origins:.2g}. {size} ({_evidence(c)})."
+            )
         to_tell = f", and about {needed:,} to tell a difference of this size" if needed > least else ""
         return f"Too few origins to tell: at least {least} are needed{to_tell}. {size} ({_evidence(c)})."
     if math.isnan(c.p_value):
