@@ -15,13 +15,14 @@ from tsforecast.errors import ConfigError
 from tsforecast.folds import Fold
 from tsforecast.panel import Future, Panel, View
 
-__all__ = ["Poison", "Prepare", "World", "Worlds", "poisons"]
+__all__ = ["UNEVEN", "Poison", "Prepare", "World", "Worlds", "poisons"]
 
 Prepare = Callable[[Panel], Panel]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 GAP = 3  # steps before a cutoff that the gap check takes away
 HUGE = 1e9  # standard deviations
+UNEVEN = ("missing", "removed")  # changes that leave fewer numbers
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,12 @@ class Worlds:
         return world
 
     def for_models(self, poison: Poison, number: int) -> World | Exception:
-        """The same for a model. It meets an end of the data in what was prepared of all of them: whether the
-        preparation notices the end itself is asked there, where rounding can be told from knowledge."""
-        if poison.check != "removed":
+        """The same for a model. Missing values and the end of the data it meets in what was prepared of the data as
+        they are: they take other ways through a preparation, where the same sums may round differently."""
+        if self.prepare is None or poison.check not in UNEVEN:
             return self.after(poison, number)
         fold = self.clean.folds[number]
-        return World(removed(fold.panel, fold.ends), self.clean.folds)
+        return World(changed(fold.panel, poison, fold.ends, fold.ends), self.clean.folds)
 
     def again(self) -> World:
         """The world as it is, from a copy of the data that lies elsewhere in memory."""
