@@ -115,13 +115,13 @@ def test_a_forecast_with_skill_is_not_flagged() -> None:
 def test_a_forecast_that_is_wrong_in_its_own_way_is_no_copy() -> None:
     found = judged(walks(("a",), steps=400), naive=Naive(), wild=noisy(6.0))
     assert not found.loc["wild", "flagged"] and found.loc["wild", "skill"] < -0.5
-    assert "does not repeat the last value, but is worse than it" in found.loc["wild", "sentence"]
+    assert "does not repeat the last value, but comes no closer" in found.loc["wild", "sentence"]
 
 
 def test_what_a_copy_lost_is_not_excused() -> None:
     found = judged(walks(("a",), steps=400), naive=Naive(), noise=noisy(0.6))
     assert found.loc["noise", "flagged"] and found.loc["noise", "skill"] < -0.02
-    assert found.loc["noise", "sentence"].endswith("the last value itself would have been better.")
+    assert found.loc["noise", "sentence"].endswith("here the last value itself came closer.")
 
 
 def test_different_levels_of_series_do_not_make_forecasts_look_right() -> None:

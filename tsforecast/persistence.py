@@ -167,8 +167,7 @@ class _Copy:
         facts = f"its error is {error} that of the last value; "
         facts += f"its predicted changes are {size} as large as the actual ones"
         if not self.flagged:
-            but = "" if self.skill > NO_SKILL else ", nor beat it"
-            but = ", but is worse than it" if self.skill < -NO_SKILL else but
+            but = "" if self.skill > NO_SKILL else ", but comes no closer"
             return f"{model} does not repeat the last value{but}: {facts} and follow them with {slope}."
         facts += f" and do not follow them ({slope})"
         if math.isfinite(self.corr_before + self.corr_now):
@@ -176,5 +175,5 @@ class _Copy:
             facts += f"({self.corr_now:.3f})"
         end = "On a series like this that may be the best there is, but it has learned nothing beyond it."
         if self.skill < -NO_SKILL:
-            end = "It has learned nothing beyond it, and the last value itself would have been better."
+            end = "It has learned nothing beyond it, and here the last value itself came closer."
         return f"{model} repeats the last value: {facts}. {end}"

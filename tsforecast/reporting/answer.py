@@ -110,7 +110,7 @@ def _read(c: Comparison, role: str) -> Evidence:
     }.get(word, ("could not be compared with", ""))
     if word == "equivalent" and math.isnan(c.equivalence_p):
         verb, where = "has the same errors as", ""
-    sentence = c.sentence.removeprefix(f"{word.capitalize()}: ")  # the word is said beside it
+    sentence = c.sentence.removeprefix("Inconclusive: ")  # the word is said beside it
     return Evidence(c.model, c.benchmark, role, word, verb, where, sentence)
 
 

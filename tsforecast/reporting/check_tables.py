@@ -27,7 +27,9 @@ def audit_table(audit: Mapping[str, Any]) -> Table:
         failed = [check for check in made if not check["passed"]]
         good = Cell(f"{len(made) - len(failed)} of {len(made)} passed")
         rows.append([Cell(name), Cell(own["word"]), good, *_leak(failed[0] if failed else None)])
-    return Table(["model", "audit", "checks", "first leak", "column", "change of a forecast"], rows)
+    head = ["model", "audit", "checks", "first leak", "column", "change of a forecast"]
+    known = len(head) if any(row[3].text != "–" for row in rows) else 3  # nothing is said of leaks where there is none
+    return Table(head[:known], [row[:known] for row in rows])
 
 
 def _leak(check: Mapping[str, Any] | None) -> list[Cell]:
