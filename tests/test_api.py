@@ -136,6 +136,95 @@ NO_FLAG = {"quantiles", "sep", "decimal", "encoding"}
 """Settings that have no flag of their own; --set reaches them."""
 
 
+# ---- a preparation of one's own, models made from the panel, audit and plan
+
+
+def centred(panel: tsf.Panel) -> tsf.Panel:
+    """A leak: a past-only feature that holds tomorrow's value."""
+    table = panel.to_frame()
+    table["mean"] = table.groupby("unique_id")["y"].transform(lambda y: y.rolling(3, center=True, min_periods=1).mean())
+    return tsf.Panel.from_frame(table, hist_exog=["mean"])
+
+
+def lagged(panel: tsf.Panel) -> tsf.Panel:
+    """The same without the leak."""
+    table = panel.to_frame()
+    table["mean"] = table.groupby("unique_id")["y"].transform(lambda y: y.rolling(3, min_periods=1).mean())
+    return tsf.Panel.from_frame(table, hist_exog=["mean"])
+
+
+def test_a_preparation_of_ones_own_is_what_the_models_see(frame: pd.DataFrame) -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def watching(panel: tsf.Panel) -> tsf.Naive:
+        seen.append(panel.hist_names + panel.futr_names)
+        return tsf.Naive()
+
+    result = tsf.backtest(frame, {"mine": watching, "drift": None}, prepare=lagged, calendar=["weekday"], **SMALL)
+    assert list(result.models) == ["mine", "drift"] and seen == [("mean", *seen[0][1:])] and len(seen[0]) > 1
+    assert result.facts["hist_exog"] == ["mean"] and result.facts["kinds"]["mine"] == "naive"
+
+
+def test_the_audit_finds_a_preparation_that_looks_ahead_and_passes_one_that_does_not(frame: pd.DataFrame) -> None:
+    result = tsf.backtest(frame, "naive,drift", prepare=centred, audit=True, **SMALL)
+    found = result.facts["audit"]
+    assert not found["passed"] and not found["preparation"]["passed"] and "mean" in found["preparation"]["sentence"]
+    assert {c.word for c in result.comparisons("naive")} == {"invalid"}
+    good = tsf.audit(frame, "naive,drift", prepare=lagged, n_folds=1, **SMALL)
+    assert good.passed and good.preparation is not None and good.preparation.passed and len(good.folds) == 1
+    assert not tsf.audit(frame, "naive", prepare=centred, **SMALL).passed
+
+
+def test_audit_stays_a_function_once_its_module_is_imported(frame: pd.DataFrame) -> None:
+    assert tsf.audit(frame, "naive", n_folds=1, **SMALL).passed
+    assert all(callable(getattr(tsf, name)) for name in tsf.__all__)
+
+
+def test_a_plan_in_python_says_what_the_command_line_says(frame: pd.DataFrame) -> None:
+    found = tsf.plan(frame, "naive,drift", horizon=1, n_windows=20)
+    assert found.n_origins == 20 and len(found.sentences) == 5
+    assert {cost.model for cost in found.costs} == {"naive", "drift"}
+
+
+def test_benchmark_and_margin_are_facts_of_the_result(frame: pd.DataFrame) -> None:
+    result = tsf.backtest(frame, "naive,drift", benchmark="drift", margin=7, **SMALL)
+    assert (result.facts["benchmark"], result.facts["margin"]) == ("drift", 7.0)
+    assert result.verdict().benchmark == "drift" and result.verdict().margin == 7.0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"benchmark": "naiv"}, "the run has no such model; did you mean 'naive'"),
+        ({"margin": 0}, "margin=0: give a percentage"),
+        ({"margin": float("nan")}, "margin=nan"),
+        ({"placebo": -1, "models": "naive,ridge"}, "placebo=-1"),
+        ({"models": [lambda panel: tsf.Naive()]}, "give it one: {'mine': function}"),
+        ({"models": {"mine": lambda panel: 3}}, "model 'mine': the function answered with int"),
+        ({"prepare": lambda panel: panel.to_frame()}, "prepare answered with DataFrame; it must return a Panel"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_sentence(frame: pd.DataFrame, options: Any, words: str) -> None:
+    with pytest.raises(tsf.ConfigError) as caught:
+        tsf.backtest(frame, **{"models": "naive,drift", **SMALL, **options})
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_audit_and_plan_refuse_unknown_options_too(frame: pd.DataFrame) -> None:
+    with pytest.raises(tsf.ConfigError, match=r"audit: unknown option 'horzon'; did you mean 'horizon'\?"):
+        tsf.audit(frame, "naive", horzon=3)  # type: ignore[call-arg]
+    with pytest.raises(tsf.ConfigError, match=r"plan: unknown option 'margin'"):
+        tsf.plan(frame, "naive", margin=3)  # type: ignore[call-arg]
+
+
+def test_progress_over_audit_and_backtest_never_goes_back(frame: pd.DataFrame) -> None:
+    heard: list[tuple[float, str]] = []
+    tsf.backtest(frame, "naive,drift", audit=True, on_progress=lambda s, name: heard.append((s, name)), **SMALL)
+    shares = [share for share, _ in heard]
+    assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares)
+    assert {"audit naive", "drift", "done"} <= {name for _, name in heard}
+
+
 def test_progress_runs_from_nought_to_one_and_names_the_model(frame: pd.DataFrame) -> None:
     heard: list[tuple[float, str]] = []
     tsf.backtest(frame, "naive,drift", refit=True, on_progress=lambda share, name: heard.append((share, name)), **SMALL)

@@ -182,6 +182,13 @@ def test_no_text_after_set_raises_anything_but_a_config_error(text: str) -> None
         ({"calendar": "hour"}, "calendar='hour': input should be a valid list"),
         ({"horizon": "a", "gap": "b"}, "(and gap)"),
         ({"data": None}, "data=None"),
+        ({"margin": 0}, "margin=0: input should be greater than 0"),
+        ({"margin": "nan"}, "margin='nan'"),
+        ({"placebo": -1}, "placebo=-1: input should be greater than or equal to 0"),
+        ({"placebo": True}, "placebo=True: expected a finite number"),
+        ({"require": "lstm better than naive"}, "input should be a valid list"),
+        ({"audit": "maybe"}, "audit='maybe'"),
+        ({"benchmrk": "naive"}, "did you mean 'benchmark'?"),
         ({"models": 5}, "models: 5 is no list of models"),
         ({"models": [{"lstm": {}}]}, "without a dash"),
         ({"models": {"lstm": 5}}, "models.lstm=5: expected settings"),
@@ -284,12 +291,19 @@ def test_the_resolved_config_gives_the_same_recipes_and_plan_and_still_yields_to
         "models": {"lstm": {"training": {"max_steps": 5}}, "big": {"model": "lstm", "seed": 9}, "seasonal_naive": None},
         "seed": 4,
         "quantiles": [0.1, 0.5, 0.9],
+        "audit": True,
+        "placebo": 3,
+        "margin": 1.5,
+        "benchmark": "big",
+        "require": ["lstm not worse than seasonal_naive"],
     }
     config = run_config(given_settings)
     plan = Plan(horizon=5, n_windows=3, step_size=5)
     written = read(dump_yaml(resolved(config, config.recipes, plan)))
     again = run_config(written)
     assert again.recipes == config.recipes and again.plan == plan
+    trust = ("audit", "placebo", "margin", "benchmark", "require")
+    assert {key: getattr(again, key) for key in trust} == {key: given_settings[key] for key in trust}
     assert read(dump_yaml(resolved(again, again.recipes, plan))) == written
     flagged = run_config(written | {"seed": 5, "device": "cpu"}).recipes
     assert [flagged[name].seed for name in ("lstm", "big")] == [5, 9]  # type: ignore[attr-defined]

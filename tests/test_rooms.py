@@ -285,7 +285,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_asking_for_help_imports_nothing_heavy() -> None:
-    for command in ([], ["backtest"]):
+    for command in ([], ["backtest"], ["audit"], ["plan"]):
         argv = ["tsforecast", *command, "--help"]
         ask = f"sys.argv = {argv}\nfrom tsforecast.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
         assert imported_by(ask) == set()

@@ -5,7 +5,7 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -141,8 +141,8 @@ def report(
         print(result.to_rows(rows).to_csv(index=False), end="")
     else:
         print(f"Report: {result.report(out or run / 'report.html')}")
-    if [text for text, claim in claims.items() if not _holds(text, claim, result)]:
-        raise typer.Exit(UNMET)
+    if codes := _complain_of(_check(claims, result)):
+        raise typer.Exit(max(codes))
 
 
 @app.command()
@@ -191,11 +191,18 @@ def _claims(texts: list[str], models: tuple[str, ...]) -> "dict[str, Claim]":
     return claims
 
 
-def _holds(text: str, claim: "Claim", result: "BacktestResult") -> bool:
-    holds, sentence = claim.holds(result)
-    if not holds:
-        complain(f"--require '{text}' does not hold: {sentence}")
-    return holds
+def _check(claims: "dict[str, Claim]", result: "BacktestResult") -> "list[dict[str, Any]]":
+    """What the verdict says to each claim, for JSON."""
+    answers = {text: claim.holds(result) for text, claim in claims.items()}
+    return [{"claim": text, "holds": holds, "sentence": sentence} for text, (holds, sentence) in answers.items()]
+
+
+def _complain_of(checked: "list[dict[str, Any]]") -> list[int]:
+    """A line for each claim that does not hold, and its exit code."""
+    unmet = [c for c in checked if not c["holds"]]
+    for c in unmet:
+        complain(f"--require '{c['claim']}' does not hold: {c['sentence']}")
+    return [UNMET] * len(unmet)
 
 
 def _tell(result: "BacktestResult", report: Path, claims: "dict[str, Claim]", quiet: bool, as_json: bool) -> None:
@@ -203,8 +210,9 @@ def _tell(result: "BacktestResult", report: Path, claims: "dict[str, Claim]", qu
     from tsforecast.reporting.report import report_data
     from tsforecast.terminal import show_summary
 
+    checked = _check(claims, result)
     if as_json:
-        print(json.dumps(report_data(result) | {"report": str(report)}, allow_nan=False))
+        print(json.dumps(report_data(result) | {"report": str(report), "require": checked}, allow_nan=False))
     elif not quiet:
         show_summary(result)
         print(f"Report: {report}")
@@ -217,10 +225,10 @@ def _tell(result: "BacktestResult", report: Path, claims: "dict[str, Claim]", qu
             f"first {first['model']} on series '{first['unique_id']}': {first['reason']}"
         )
         codes.append(FAILURES)
-    codes += [UNMET for text, claim in claims.items() if not _holds(text, claim, result)]
-    found = result.facts.get("audit")
-    if found and not found["passed"]:
-        complain(found["sentence"])
+    codes += _complain_of(checked)
+    audit = result.facts.get("audit")
+    if audit and not audit["passed"]:
+        complain(audit["sentence"])
         codes.append(LEAK)
     if codes:
         raise typer.Exit(max(codes))

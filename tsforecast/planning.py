@@ -16,7 +16,7 @@ import pandas as pd
 
 from tsforecast.backtesting import Progress, run_backtest
 from tsforecast.compare import LEVEL
-from tsforecast.costing import REPORT_SECONDS, cost_of, memory_of
+from tsforecast.costing import cost_of, memory_of, seconds_of
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan, make_folds, most_windows
 from tsforecast.forecast import Forecaster
@@ -85,8 +85,8 @@ def plan_ahead(
         compared=compared,
         pairs=_pairs(losses, benchmark, models, overlap=overlap, room=room, alpha=LEVEL / compared),
         costs=tuple(costs),
-        memory=memory_of(panel, plan, folds, levels, costs),
-        seconds=sum(cost.seconds for cost in costs) + REPORT_SECONDS,
+        memory=memory_of(panel, folds, levels, costs),
+        seconds=seconds_of(folds, costs),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tsforecast.costing import Cost
+from tsforecast.costing import EARLY, Cost
 from tsforecast.power import POWER, least_origins
 
 __all__ = ["EFFECTS", "NETWORK", "Pair", "Prospect"]
@@ -141,9 +141,9 @@ def _costs(p: Prospect) -> str:
     unknown = [f"{c.model} unknown ({c.how})" for c in p.costs if math.isnan(c.seconds)]
     whole = sum(c.seconds for c in known) if math.isnan(p.seconds) else p.seconds
     about = "at least" if unknown else "about"
-    return (
-        f"The run takes {about} {lasting(whole)} and {p.memory / 1e9:.1f} GB of memory: {'; '.join(parts + unknown)}."
-    )
+    early = ", less where training stops early," if any(c.how.endswith(EARLY) for c in known) else ""
+    memory = f"{p.memory / 1e9:.1f} GB of memory"
+    return f"The run takes {about} {lasting(whole)}{early} and {memory}: {'; '.join(parts + unknown)}."
 
 
 def lasting(seconds: float) -> str:
