@@ -16,7 +16,7 @@ __all__ = ["Advantage", "advantage"]
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_APART = 3  # origins' worth of information, below which an interval says nothing
+LEAST_APART = 8  # origins' worth of information, below which an interval covers too little to be shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,8 @@ class Advantage:
     by_origin  `fold, cutoff, gain_percent, running_percent`: percent of the benchmark's mean loss, so that the mean
                gain is the effect of the comparison; `running_percent` is the mean up to that origin
     by_step    `step, gain_percent, low_percent, high_percent`: percent of the benchmark's loss at that step, with a
-               pointwise 95 % interval: a t interval over origins, which count for less where forecasts overlap
+               pointwise 95 % interval: a t interval over origins, which count for less where forecasts overlap;
+               NaN where they are worth fewer than 8
     """
 
     model: str
