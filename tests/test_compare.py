@@ -139,9 +139,7 @@ def test_a_model_that_looks_ahead_is_invalid_and_so_is_everything_held_against_i
     audit = {"lstm": "lstm looks ahead: y moved it by 3."}
     one, two = compare_all(losses, "naive", horizon=1, step_size=1, invalid=audit)
     assert (one.word, two.word) == ("invalid", "better") and math.isnan(one.p_value)
-    assert one.sentence == (
-        "Invalid: nothing can be said of lstm against naive. lstm: lstm looks ahead: y moved it by 3."
-    )
+    assert one.sentence == ("Invalid: nothing can be said of lstm against naive. lstm looks ahead: y moved it by 3.")
     assert {c.word for c in compare_all(losses, "lstm", horizon=1, step_size=1, invalid=audit)} == {"invalid"}
 
 

@@ -164,10 +164,7 @@ def test_series_with_fewer_origins_are_tested_on_those_they_have() -> None:
 def test_the_set_of_best_models_holds_the_twin_and_not_the_bad_one() -> None:
     verdict = result().verdict()
     assert verdict.best == ("week", "slight") and set(verdict.best_p) == set(result().models)
-    assert verdict.best_note == (
-        "The best model cannot be told among week and slight (the 90 % model confidence set); the others are not as "
-        "good."
-    )
+    assert verdict.best_note == "The best model is among week and slight, with 90 % confidence (model confidence set)."
 
 
 def reference_losses() -> np.ndarray:

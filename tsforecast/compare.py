@@ -119,7 +119,7 @@ def compare_all(
     horizon    steps from the cutoff to the last one scored, so a gap counts; step_size: steps between origins
     margin     percent of the benchmark's loss below which a difference is not worth having
     luck       models of several networks: the variance over seeds is added to that over origins
-    invalid    models whose losses prove nothing, and why
+    invalid    models whose losses prove nothing, and a sentence that says why
     conditional  also Giacomini & White's test: only for models estimated anew on a window of fixed length
 
     Interval and p-value are the wider and the larger of two: the Diebold-Mariano test with the lags that overlap, and a
@@ -187,7 +187,7 @@ def _weigh(
     gains = (theirs - own) / level * 100
     seed_wins = int((luck[model].means < level).sum()) if model in luck else 0
     blank = replace(blank, effect_percent=float(gains.mean()), seed_wins=seed_wins)
-    broken = [f"{name}: {invalid[name]}" for name in (model, benchmark) if name in invalid]
+    broken = [invalid[name] for name in (model, benchmark) if name in invalid]
     if broken:
         text = f"Invalid: nothing can be said of {model} against {benchmark}. {' '.join(broken)}"
         return _Weighed(replace(blank, word="invalid", sentence=text), gains)

@@ -170,7 +170,7 @@ def _best_note(best: Sequence[str], p_values: Mapping[str, float]) -> str:
     names = " and ".join(filter(None, [", ".join(best[:-1]), best[-1]]))
     if len(best) == 1:
         return f"{names} is the best: no other model is in the 90 % model confidence set."
-    return f"The best model cannot be told among {names} (the 90 % model confidence set); the others are not as good."
+    return f"The best model is among {names}, with 90 % confidence (model confidence set)."
 
 
 def _by_series(result: BacktestResult, benchmark: str, loss: str, broken: set[str]) -> pd.DataFrame:
