@@ -41,7 +41,7 @@ Maker = Forecaster | Callable[[Panel], Forecaster]
 """A model, or a function that makes one from the panel."""
 Models = str | Maker | Sequence[str | Maker] | Mapping[str, Maker | str | Mapping[str, Any] | None]
 
-AUDIT_SHARE = 24.0  # fits of an audit, where the backtest fits once: for the progress bar
+AUDIT_SHARE = 3.0  # an audit takes as long as about so many fits: networks are trained briefly in it
 
 
 @dataclass(frozen=True, eq=False)
