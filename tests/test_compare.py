@@ -106,12 +106,14 @@ def test_too_few_origins_says_how_many_would_tell_this_effect() -> None:
     assert found.sentence.startswith("Too few origins to tell: at least 20 are needed, and about 68 to tell")
 
 
-def test_origins_that_go_together_altogether_are_too_few_however_many_they_are() -> None:
-    found = against_naive(np.linspace(10, 50, 30))
-    assert found.word == "too few origins" and math.isnan(found.p_value) and found.worth_origins < 3
-    assert found.sentence.startswith(
-        "Too few origins to tell: the differences at 30 origins go together so much that they are worth 1.6. lstm is"
-    )
+def test_origins_that_go_together_altogether_are_worth_three_so_only_what_is_far_beyond_their_variation_counts() -> (
+    None
+):
+    trend = np.linspace(-10, 10, 30)
+    near, far = against_naive(30 + 2 * trend), against_naive(30 + trend)
+    assert near.worth_origins == far.worth_origins == 3
+    assert (near.word, far.word) == ("inconclusive", "better") and near.dm_p_value < 1e-6
+    assert "30 origins, better in 30; they overlap or go together, and are worth 3)" in near.sentence
 
 
 def test_identical_and_constant_differences_are_said_and_not_tested() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tsforecast.compare import compare
 from tsforecast.foresight import foreseeable_percent, foreseen_origins, gain_spread
-from tsforecast.power import MIN_ORIGINS
+from tsforecast.power import MIN_ORIGINS, detectable_percent
 
 
 def errors(gain: float, shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +68,14 @@ def test_the_origins_needed_find_the_effect_and_one_fewer_does_not(effect: float
 
 
 def test_what_cannot_be_foreseen_is_not_promised() -> None:
-    flat, gains = np.ones(40), np.tile([1.0, -1.0], 20)
-    assert math.isnan(foreseeable_percent(flat, gains, overlap=1)) and foreseen_origins(flat, gains, 2, overlap=1) == 0
-    assert math.isnan(foreseeable_percent(gains + 2, gains, overlap=1, n_origins=19))
-    assert foreseeable_percent(np.tile([1.0, 400.0], 20), np.tile([500.0, -500.0], 20), overlap=1) > 100
+    losses, gains = np.tile([1.0, 3.0], 20), np.tile([1.0, -1.0], 20)
+    assert math.isnan(foreseeable_percent(losses, np.ones(40), overlap=1))
+    assert foreseen_origins(losses, np.ones(40), 2, overlap=1) == 0
+    assert math.isnan(foreseeable_percent(losses, gains, overlap=1, n_origins=19))
+    assert foreseeable_percent(losses, np.tile([500.0, -500.0], 20), overlap=1) == math.inf
+
+
+def test_losses_that_never_vary_leave_the_variance_of_the_gains() -> None:
+    gains = np.tile([8.0, -8.0], 30)
+    promised = foreseeable_percent(np.full(60, 100.0), gains, overlap=1)
+    assert promised == pytest.approx(detectable_percent(gains, overlap=1), rel=0.03)

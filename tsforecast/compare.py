@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tsforecast.foresight import foreseeable_percent, foreseen_origins
 from tsforecast.mean_tests import (
-    MIN_APART,
     ROUNDING,
     MeanTest,
     bootstrap_interval,
@@ -25,7 +25,7 @@ from tsforecast.mean_tests import (
     holm,
     worth,
 )
-from tsforecast.power import MIN_ORIGINS, detectable_error, least_origins, origins_needed
+from tsforecast.power import MIN_ORIGINS, detectable_error, least_origins
 from tsforecast.sentences import sentence
 
 __all__ = ["LEVEL", "MARGIN", "MIN_ORIGINS", "WORDS", "Comparison", "Luck", "compare", "compare_all"]
@@ -129,7 +129,7 @@ def compare_all(
     better, worse    p adjusted for the number of models is below 5 %, and the effect is not equivalent to none
     equivalent       two one-sided tests at 5 % place the effect within the margin; or all losses are the same
     inconclusive     neither
-    too few origins  below 20 origins (or three horizons' worth), or worth fewer than 3: there is no p-value
+    too few origins  below 20 origins (or three horizons' worth): there is no p-value
     invalid          the audit failed, or a loss is missing
     """
     others = [name for name in losses if name != benchmark]
@@ -141,14 +141,16 @@ def compare_all(
     judged = []
     for (c, gains, test), adjusted in zip(found, holm(p_values), strict=True):
         c = replace(c, p_adjusted=float(adjusted), models=family)
+        theirs, alpha = np.asarray(losses[benchmark], dtype=np.float64), LEVEL / family
         if test is not None and test.error > 0:
-            smallest = float(test.error) * detectable_error(float(test.df), alpha=LEVEL / family)
-            c = replace(c, detectable_percent=smallest)
+            own = float(test.error) * detectable_error(float(test.df), alpha=alpha)
+            smallest = np.fmax(own, foreseeable_percent(theirs, gains, overlap=overlap, alpha=alpha))
+            c = replace(c, detectable_percent=float(smallest))
         c = replace(c, word=c.word or _word(c))
         needed = 0
         if c.word in ("inconclusive", "too few origins"):
             goal = margin if c.word == "inconclusive" else max(abs(c.effect_percent), margin)
-            needed = origins_needed(gains, goal, overlap=overlap, alpha=LEVEL / family)
+            needed = foreseen_origins(theirs, gains, goal, overlap=overlap, alpha=alpha)
         judged.append(replace(c, sentence=c.sentence or sentence(c, needed, least_origins(overlap))))
     return tuple(judged)
 
@@ -199,8 +201,7 @@ def _weigh(
     extra_df = min((len(s.means) - 1 for s in seeds), default=1)
     dm, effective = diebold_mariano(gains, overlap - 1), effective_t(gains, overlap)
     tests = [_with_luck(test, extra, extra_df) for test in (dm, effective)]
-    apart = float(worth(gains, overlap))
-    blank = replace(blank, worth_origins=apart)
+    blank = replace(blank, worth_origins=float(worth(gains, overlap)))
     effect = blank.effect_percent
     if n < least_origins(overlap):
         few = n < _LEAST_RESAMPLED or n / overlap < _LEAST_RESAMPLED / 2
@@ -211,8 +212,6 @@ def _weigh(
         )
         return _Weighed(replace(blank, low_percent=low, high_percent=high, word="too few origins"), gains)
     reach = float(np.max([_reach(test) for test in tests]))  # NaN if either is
-    if math.isnan(reach) and apart < MIN_APART:
-        return _Weighed(replace(blank, word="too few origins"), gains)
     weighed = replace(
         blank,
         low_percent=effect - reach,

@@ -35,7 +35,7 @@ def gain_spread(gain: float, benchmark_losses: Floats) -> float:
     r, mean = 1 - gain, math.sqrt(2 / math.pi)
     product = (math.sqrt(1 - r * r) + r * math.asin(r)) * mean**2
     variance = (1 - mean**2) * (1 + r * r) - 2 * r * (product - mean**2)
-    variation = float(benchmark_losses.std(ddof=1) / benchmark_losses.mean())
+    variation = float(benchmark_losses.std(ddof=1) / benchmark_losses.mean()) if len(benchmark_losses) > 1 else 0.0
     return math.sqrt(max(variance, 0.0)) / mean * variation / FOLDED
 
 
@@ -55,7 +55,7 @@ def foreseeable_percent(
                       have their autocorrelation, and no smaller variance
     overlap, n_origins, power, alpha  as in `power.detectable_percent`
 
-    NaN where too few origins are left or the losses do not vary; 100 or more cannot be gained.
+    NaN where too few origins are left or the gains do not vary; infinite where not even a gain of all would be found.
     """
     n = len(gains) if n_origins is None else n_origins
     found = _error(benchmark_losses, gains, overlap, n, power, alpha)
@@ -101,7 +101,7 @@ def _error(
     losses: Floats, gains: Floats, overlap: int, n: int, power: float, alpha: float
 ) -> Callable[[float], float] | None:
     """How large a gain has to be, as a share, given the spread that a gain of that share has; None where not known."""
-    if len(gains) < 3 or n < least_origins(overlap) or not losses.std() > 0:
+    if len(gains) < 3 or n < least_origins(overlap) or not gains.std() > 0:
         return None
     apart = float(worth(gains, overlap)) * n / len(gains)
     if apart < MIN_APART:

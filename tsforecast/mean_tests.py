@@ -76,10 +76,11 @@ def worth(differences: Floats, overlap: int) -> Floats:
     """How many independent origins differences at T origins are worth, `overlap` of which forecast the same steps.
 
     T / overlap, divided by (1 + r) / (1 - r), which is what an autocorrelation r from one non-overlapping origin to
-    the next costs a mean (Bartlett 1946).
+    the next costs a mean (Bartlett 1946); not below 3 where T / overlap is not, so that a mean many times the size of
+    all variation is not withheld (the t test with 2 degrees of freedom asks for three standard deviations).
     """
-    r = autocorrelation_beyond(differences, overlap)
-    return np.asarray(len(differences) / overlap * (1 - r) / (1 + r))
+    r, apart = autocorrelation_beyond(differences, overlap), len(differences) / overlap
+    return np.maximum(apart * (1 - r) / (1 + r), min(apart, MIN_APART))
 
 
 def autocorrelation_beyond(differences: Floats, overlap: int) -> Floats:

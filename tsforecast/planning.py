@@ -20,9 +20,9 @@ from tsforecast.costing import cost_of, memory_of, seconds_of
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan, make_folds, most_windows
 from tsforecast.forecast import Forecaster
+from tsforecast.foresight import foreseeable_percent, foreseen_origins
 from tsforecast.mean_tests import autocorrelation_beyond, worth
 from tsforecast.panel import Panel
-from tsforecast.power import detectable_percent, origins_needed
 from tsforecast.prospect import EFFECTS, NETWORK, Pair, Prospect
 from tsforecast.scores import BASELINES, best_baseline, origin_losses
 
@@ -48,8 +48,9 @@ def plan_ahead(
     cheap  name -> recipe: baselines, one of which will be the benchmark; and as `free_ridge` what stands for networks
 
     Nothing is trained beyond a few steps. The improvement that would be found is that of a two-sided paired test at
-    5 %, divided by the number of models compared, with 80 % power (`power.detectable_percent`); its variance and
-    autocorrelation are those of the cheap models' loss differences.
+    5 %, divided by the number of models compared, with 80 % power. Its variance is the larger of what a gain of that
+    size has by itself and what the cheap models' loss differences have (`foresight.foreseeable_percent`); its
+    autocorrelation is that of the loss differences.
     Raises DataError and ConfigError as a backtest does.
     """
     if not models:
@@ -111,9 +112,9 @@ def _pairs(
             spread=float(gains.std(ddof=1)),
             autocorrelation=float(autocorrelation_beyond(gains, overlap)),
             worth=float(worth(gains, overlap)),
-            detectable=detectable_percent(gains, **how),
-            at_most=detectable_percent(gains, n_origins=room, **how),
-            needed=tuple(origins_needed(gains, effect, **how) for effect in EFFECTS),
+            detectable=foreseeable_percent(own, gains, **how),
+            at_most=foreseeable_percent(own, gains, n_origins=room, **how),
+            needed=tuple(foreseen_origins(own, gains, effect, **how) for effect in EFFECTS),
         )
 
     others = {str(name) for name in losses} - {benchmark}

@@ -21,11 +21,6 @@ def sentence(c: Comparison, needed: int, least: int) -> str:
     if c.word == "equivalent" and math.isnan(c.equivalence_p):
         return f"{c.model} and {c.benchmark} have the same errors at {_origins(c.n_origins, 'all ')}."
     if c.word == "too few origins":
-        if c.n_origins >= least:
-            return (
-                f"Too few origins to tell: the differences at {_origins(c.n_origins)} go together so much that they are "
-                f"worth {c.worth_origins:.2g}. {size} ({_evidence(c)})."
-            )
         to_tell = f", and about {needed:,} to tell a difference of this size" if needed > least else ""
         return f"Too few origins to tell: at least {least} are needed{to_tell}. {size} ({_evidence(c)})."
     if math.isnan(c.p_value):
@@ -61,7 +56,7 @@ def _evidence(c: Comparison) -> str:
         parts.append(p_text(c.p_value) + corrected)
     origins = f"{_origins(c.n_origins)}, better in {c.wins}"
     if c.worth_origins < 0.95 * c.n_origins:
-        origins += f"; they overlap or go together, and are worth {max(c.worth_origins, 1):.3g}"
+        origins += f"; they overlap or go together, and are worth {c.worth_origins:.3g}"
     parts.append(origins)
     if c.seeds > 1:
         parts.append(f"smaller error with {c.seed_wins} of {c.seeds} seeds")

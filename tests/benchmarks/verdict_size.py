@@ -119,7 +119,7 @@ def size(draws: int, phi: float, models: dict[str, Forecaster], seed: int) -> No
 
 def power(draws: int, seed: int) -> None:
     """How often the conditional mean is called better than naive, and what was promised."""
-    for phi in (0.98, 0.95, 0.9, 0.85, 0.8):
+    for phi in (0.98, 0.95, 0.9, 0.8, 0.7, 0.5, 0.2):
         models: dict[str, Forecaster] = {"mean": Decay(phi), "ridge": FREE, "naive": NAIVE}
         words, promises = defaultdict(list), defaultdict(list)
         for values in paths(draws, phi, HORIZON, seed):

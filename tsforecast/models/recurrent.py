@@ -26,7 +26,7 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 LEAST_CONTEXT = 2  # a single value has no size to scale by
 BRIEF_STEPS = 60
-TIMED_STEPS = (VALIDATIONS, 2 * VALIDATIONS)
+TIMED_STEPS = (VALIDATIONS, 4 * VALIDATIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
