@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
-from tsforecast.auditing import run_audit
+from tsforecast.auditing.audit import run_audit
 from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Fitted, Forecast, Forecaster, level_quantiles

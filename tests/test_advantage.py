@@ -14,8 +14,8 @@ from small_runs import FailsOn, panel_of, trends, walks
 
 from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
+from tsforecast.judging.persistence import Changes
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
-from tsforecast.persistence import Changes
 from tsforecast.reporting.advantage import advantage
 from tsforecast.reporting.style import Picture, Style
 from tsforecast.reporting.verdict_plots import LOST, plot_changes, plot_gain_by_origin, plot_gain_by_step

@@ -10,8 +10,8 @@ import pytest
 from small_runs import baselines, panel_of, trends, walks
 
 from tsforecast.backtesting import run_backtest
-from tsforecast.compare import WORDS, Comparison
 from tsforecast.folds import Plan
+from tsforecast.judging.compare import WORDS, Comparison
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.reporting.answer import answers, evidence_on
 from tsforecast.reporting.findings import find

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from cases import HORIZON, RECIPES, panel_for, sensors
 
-from tsforecast.auditing import Audit, ModelAudit, run_audit
+from tsforecast.auditing.audit import Audit, ModelAudit, run_audit
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Failure, Forecast

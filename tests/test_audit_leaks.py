@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from cases import HORIZON, sensors
 
-from tsforecast.auditing import Audit, run_audit
+from tsforecast.auditing.audit import Audit, run_audit
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecast
 from tsforecast.models.linear import Ridge

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from cases import DAILY, HORIZON, sensors
 
-from tsforecast.auditing import Audit, run_audit
+from tsforecast.auditing.audit import Audit, run_audit
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.models.linear import Ridge

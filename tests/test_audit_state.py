@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from cases import HORIZON, RECIPES, sensors
 
-from tsforecast.audit_state import carried, state, state_change
+from tsforecast.auditing.state import carried, state, state_change
 from tsforecast.models.linear import Ridge
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from tsforecast.compare import WORDS, Comparison, Luck, compare, compare_all
-from tsforecast.mean_tests import bootstrap_interval, diebold_mariano
-from tsforecast.power import MIN_ORIGINS
+from tsforecast.judging.compare import WORDS, Comparison, Luck, compare, compare_all
+from tsforecast.judging.mean_tests import bootstrap_interval, diebold_mariano
+from tsforecast.judging.power import MIN_ORIGINS
 
 differences = arrays(np.float64, st.integers(8, 40), elements=st.floats(-100, 100).map(lambda v: round(v, 2)))
 

@@ -13,14 +13,14 @@ from small_runs import trends, walks
 from test_report import HOSTILE, Page
 
 from tsforecast import terminal
-from tsforecast.audit_findings import Check, ModelAudit
-from tsforecast.auditing import Audit
+from tsforecast.auditing.audit import Audit
+from tsforecast.auditing.findings import Check, ModelAudit
+from tsforecast.auditing.placebo import Copy, Placebo
 from tsforecast.backtesting import run_backtest
-from tsforecast.costing import Cost
 from tsforecast.folds import Plan
 from tsforecast.models.naive import Drift, Naive
-from tsforecast.placebo import Copy, Placebo
-from tsforecast.prospect import Prospect
+from tsforecast.planning.costing import Cost
+from tsforecast.planning.prospect import Prospect
 from tsforecast.reporting.findings import find
 from tsforecast.reporting.report import render_html, render_markdown, report_data
 from tsforecast.reporting.style import Picture

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from tsforecast.compare import compare
-from tsforecast.foresight import foreseeable_percent, foreseen_origins, gain_spread
-from tsforecast.power import MIN_ORIGINS, detectable_percent
+from tsforecast.judging.compare import compare
+from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins, gain_spread
+from tsforecast.judging.power import MIN_ORIGINS, detectable_percent
 
 
 def errors(gain: float, shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from statsmodels.api import OLS
 from statsmodels.stats.multitest import multipletests
 from statsmodels.tsa.stattools import diebold_mariano_test
 
-from tsforecast.mean_tests import (
+from tsforecast.judging.mean_tests import (
     autocorrelation_beyond,
     benjamini_hochberg,
     bootstrap_interval,

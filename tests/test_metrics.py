@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from utilsforecast import losses as oracle
 
-from tsforecast import metrics
+from tsforecast.judging import metrics
 
 DECILES = tuple(q / 10 for q in range(1, 10))
 LEVEL = 80

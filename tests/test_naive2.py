@@ -12,9 +12,9 @@ import pytest
 from statsmodels.tsa.seasonal import seasonal_decompose
 from statsmodels.tsa.stattools import acf
 
-from tsforecast import metrics
 from tsforecast.errors import ConfigError
 from tsforecast.frequency import Frequency
+from tsforecast.judging import metrics
 from tsforecast.models.naive import Naive
 from tsforecast.models.naive2 import Naive2, seasonal_indices
 from tsforecast.panel import Panel, View

@@ -18,9 +18,9 @@ from tsforecast.api import backtest
 from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.forecast import Forecast
+from tsforecast.judging.persistence import changes, persistence
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
-from tsforecast.persistence import changes, persistence
 from tsforecast.results import TABLES, BacktestResult
 
 

@@ -13,15 +13,15 @@ import pytest
 from cases import panel
 from scipy.stats import binom
 
-from tsforecast import placebo
+from tsforecast.auditing import placebo
+from tsforecast.auditing.placebo import PLANTED, Copy, Placebo, check_placebo, run_placebo
+from tsforecast.auditing.surrogates import SURROGATES, planted_period, random_walk
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Drift, FromPast, Naive
 from tsforecast.panel import Future, Panel
-from tsforecast.placebo import PLANTED, Copy, Placebo, check_placebo, run_placebo
-from tsforecast.surrogates import SURROGATES, planted_period, random_walk
 
 PLAN = Plan(horizon=3, n_windows=20)
 WALK = panel(np.cumsum(np.random.default_rng(0).normal(size=300)), season_length=5)

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from small_runs import FailsOn, walks
 
-from tsforecast import costing
 from tsforecast.backtesting import run_backtest
-from tsforecast.costing import Cost, cost_of, memory_of
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.folds import Plan, make_folds, most_windows
 from tsforecast.forecast import Forecast, Forecaster
-from tsforecast.foresight import foreseeable_percent, foreseen_origins
+from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins
+from tsforecast.judging.scores import origin_losses
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
-from tsforecast.planning import AS_MUCH_AS_RIDGE, plan_ahead
-from tsforecast.prospect import NETWORK, Pair, Prospect
-from tsforecast.scores import origin_losses
+from tsforecast.planning import costing
+from tsforecast.planning.ahead import AS_MUCH_AS_RIDGE, plan_ahead
+from tsforecast.planning.costing import Cost, cost_of, memory_of
+from tsforecast.planning.prospect import NETWORK, Pair, Prospect
 
 CHEAP: dict[str, Forecaster] = {"naive": Naive(), "drift": Drift(), "free_ridge": SeasonalNaive(season_length=7)}
 """A seasonal naive in the place of the ridge: what stands for networks is taken by its name."""

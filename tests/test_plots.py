@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tsforecast.backtesting import run_backtest
-from tsforecast.compare import Comparison
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
+from tsforecast.judging.compare import Comparison
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
 from tsforecast.reporting.findings import find

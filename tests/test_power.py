@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from tsforecast.compare import compare
-from tsforecast.power import MIN_ORIGINS, detectable_error, detectable_percent, least_origins, origins_needed
+from tsforecast.judging.compare import compare
+from tsforecast.judging.power import MIN_ORIGINS, detectable_error, detectable_percent, least_origins, origins_needed
 
 APART = np.tile([8.0, -8.0], 30)  # 60 origins with standard deviation 8 that do not go together
 

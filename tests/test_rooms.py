@@ -23,11 +23,7 @@ TENSOR_ROOMS = (
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
-JUDGES = (
-    "backtest*", "folds", "results", "scores", "metrics", "compare", "persistence", "mean_tests", "power", "sentences",
-    "seeds", "confidence_set", "verdict", "planning", "prospect", "costing",
-    "placebo", "surrogates", "audit*",
-)  # fmt: skip
+JUDGES = ("backtesting", "folds", "results", "judging*", "auditing*", "planning*")
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""
@@ -36,7 +32,7 @@ HOMES = {
     "lightning": (),
     "matplotlib": ("reporting.figures", "reporting.plots", "reporting.style", "reporting.verdict_plots"),
     "statsmodels": ("models.arima*",),
-    "arch": ("confidence_set",),
+    "arch": ("judging.confidence_set",),
 }
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -214,7 +210,7 @@ PLANTED = [
     (heavy_at_import, "panel", "import torch"),
     (heavy_at_import, "report", "from torch import Tensor"),
     (heavy_at_import, "models.naive", "try:\n    import pytorch_lightning as pl\nexcept ImportError:\n    pl = None"),
-    (heavy_at_import, "metrics", "class A:\n    import torch"),
+    (heavy_at_import, "judging.metrics", "class A:\n    import torch"),
     (heavy_at_import, "config", "from importlib import import_module\ntorch = import_module('torch')"),
     (heavy_at_import, "reading.readers", "from tsforecast import transforms"),
     (heavy_at_import, "folds", "from tsforecast.windows import Windows"),
@@ -230,7 +226,7 @@ PLANTED = [
     (knows_too_much, "maps", "def f():\n    from tsforecast import windows"),
     (knows_too_much, "backtesting", "from tsforecast.models.naive import Naive"),
     (knows_too_much, "backtesting", "def f():\n    from tsforecast.models import model_class"),
-    (knows_too_much, "metrics", "def f():\n    import torch"),
+    (knows_too_much, "judging.metrics", "def f():\n    import torch"),
     (prints, "panel", "print('hello')"),
     (runs_code, "store", "import pickle"),
     (runs_code, "config", "x = eval('1')"),
@@ -295,11 +291,11 @@ def test_judging_and_reporting_naive_and_arima_forecasts_needs_no_torch() -> Non
     rooms = (
         "api",
         "backtesting",
-        "compare",
+        "judging.compare",
         "config",
         "reading.readers",
         "reporting.report",
-        "scores",
+        "judging.scores",
         "models.naive",
         "models.arima",
     )

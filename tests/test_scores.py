@@ -13,16 +13,16 @@ import utilsforecast.losses as ufl
 from cases import panel, sensors
 from utilsforecast.evaluation import evaluate
 
-from tsforecast import metrics
 from tsforecast.backtesting import run_backtest
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.forecast import Forecast
+from tsforecast.judging import metrics
+from tsforecast.judging.scores import DECILES, origin_losses
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.models.naive2 import Naive2
 from tsforecast.panel import Panel, View
 from tsforecast.results import BacktestResult, quantile_columns
-from tsforecast.scores import DECILES, origin_losses
 from tsforecast.synthetic import synthetic_sensors
 
 PLAN = Plan(horizon=4, n_windows=5)

@@ -11,9 +11,7 @@ from cases import DAILY, panel, sensors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsforecast.frequency import Frequency
-from tsforecast.panel import Panel
-from tsforecast.surrogates import (
+from tsforecast.auditing.surrogates import (
     SURROGATES,
     block_shuffled,
     phase_randomised,
@@ -21,6 +19,8 @@ from tsforecast.surrogates import (
     planted_period,
     random_walk,
 )
+from tsforecast.frequency import Frequency
+from tsforecast.panel import Panel
 
 MAKERS: dict[str, Callable[[Panel, np.random.Generator], Panel]] = {**SURROGATES, "planted pattern": planted}
 every_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

@@ -14,19 +14,19 @@ import pytest
 from cases import panel, sensors
 
 from tsforecast.backtesting import run_backtest
-from tsforecast.compare import compare
-from tsforecast.confidence_set import confidence_set
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.forecast import Forecast
-from tsforecast.mean_tests import benjamini_hochberg
+from tsforecast.judging.compare import compare
+from tsforecast.judging.confidence_set import confidence_set
+from tsforecast.judging.mean_tests import benjamini_hochberg
+from tsforecast.judging.scores import best_baseline, origin_losses
+from tsforecast.judging.verdict import judge, parse_claim
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.training import Training
 from tsforecast.panel import Panel, View
 from tsforecast.results import BacktestResult
-from tsforecast.scores import best_baseline, origin_losses
-from tsforecast.verdict import judge, parse_claim
 
 DATA = sensors((260, 260, 260))
 PLAN = Plan(horizon=4, n_windows=24)

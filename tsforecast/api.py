@@ -15,8 +15,8 @@ from tsforecast.results import BacktestResult
 from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
 if TYPE_CHECKING:
-    from tsforecast.auditing import Audit
-    from tsforecast.prospect import Prospect
+    from tsforecast.auditing.audit import Audit
+    from tsforecast.planning.prospect import Prospect
 
 __all__ = ["audit", "backtest", "plan"]
 

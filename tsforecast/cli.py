@@ -15,9 +15,9 @@ from tsforecast.cli_options import OUTPUT, RUN, VERDICT, Require, settings_from
 
 if TYPE_CHECKING:
     from tsforecast.config import RunConfig
+    from tsforecast.judging.verdict import Claim
     from tsforecast.results import BacktestResult
     from tsforecast.study import Study
-    from tsforecast.verdict import Claim
 
 __all__ = ["main"]
 
@@ -183,7 +183,7 @@ def _claims(texts: list[str], models: tuple[str, ...]) -> "dict[str, Claim]":
     """What --require asks for, checked before any work is done."""
     if not texts:
         return {}
-    from tsforecast.verdict import parse_claim
+    from tsforecast.judging.verdict import parse_claim
 
     claims = {text: parse_claim(text) for text in texts}
     for claim in claims.values():

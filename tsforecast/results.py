@@ -16,8 +16,8 @@ from tsforecast.forecast import level_quantiles
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tsforecast.compare import Comparison
-    from tsforecast.verdict import Verdict
+    from tsforecast.judging.compare import Comparison
+    from tsforecast.judging.verdict import Verdict
 
 __all__ = ["TABLES", "BacktestResult", "quantile_column", "quantile_columns"]
 
@@ -85,19 +85,19 @@ class BacktestResult:
 
     def scores(self, by: Sequence[str] = ("model",)) -> pd.DataFrame:
         """Every metric, per group of `by` (model, unique_id, fold, step): see `scores.score` for the averaging."""
-        from tsforecast.scores import score
+        from tsforecast.judging.scores import score
 
         return score(self, by)
 
     def undefined(self) -> pd.DataFrame:
         """Scores that have no value, and why: `model, unique_id, fold, metric, reason`."""
-        from tsforecast.scores import undefined
+        from tsforecast.judging.scores import undefined
 
         return undefined(self)
 
     def comparisons(self, benchmark: str | None = None) -> list[Comparison]:
         """Each model against the benchmark (default: that of the run, else the best baseline), by origin."""
-        from tsforecast.verdict import compare_models
+        from tsforecast.judging.verdict import compare_models
 
         return compare_models(self, benchmark)
 
@@ -105,7 +105,7 @@ class BacktestResult:
         self, benchmark: str | None = None, *, margin: float | None = None, conditional: bool = False
     ) -> Verdict:
         """Who is better than the benchmark, by how much, and how sure that is: see `verdict.judge`."""
-        from tsforecast.verdict import judge
+        from tsforecast.judging.verdict import judge
 
         return judge(self, benchmark, margin=margin, conditional=conditional)
 

@@ -21,8 +21,8 @@ from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
 
 if TYPE_CHECKING:
-    from tsforecast.auditing import Audit
-    from tsforecast.prospect import Prospect
+    from tsforecast.auditing.audit import Audit
+    from tsforecast.planning.prospect import Prospect
 
 __all__ = [
     "Maker",
@@ -120,7 +120,7 @@ def run_study(
     if not 0 < margin < 100:
         raise ConfigError(f"margin={margin}: give a percentage above 0 and below 100")
     if placebo:
-        from tsforecast.placebo import check_placebo, run_placebo
+        from tsforecast.auditing.placebo import check_placebo, run_placebo
 
         check_placebo(study.recipes, placebo)
     facts = run_facts(study.name, study.recipes) | {"benchmark": benchmark, "margin": float(margin)}
@@ -138,7 +138,7 @@ def run_study(
 
 def audit_study(study: Study, *, n_folds: int = 3, full: bool = False, on_progress: Progress | None = None) -> Audit:
     """Only the look-ahead audit: see `auditing.run_audit`."""
-    from tsforecast.auditing import run_audit
+    from tsforecast.auditing.audit import run_audit
 
     return run_audit(
         study.raw,
@@ -152,8 +152,8 @@ def audit_study(study: Study, *, n_folds: int = 3, full: bool = False, on_progre
 
 
 def plan_study(study: Study, *, on_progress: Progress | None = None) -> Prospect:
-    """What the backtest could find and would cost: see `planning.plan_ahead`."""
-    from tsforecast.planning import plan_ahead
+    """What the backtest could find and would cost: see `planning.ahead.plan_ahead`."""
+    from tsforecast.planning.ahead import plan_ahead
 
     cheap = study.cheap_models()
     return plan_ahead(study.panel, study.recipes, study.plan, cheap=cheap, on_progress=on_progress)

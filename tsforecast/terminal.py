@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from tsforecast.auditing import Audit
+    from tsforecast.auditing.audit import Audit
     from tsforecast.datasets import DatasetInfo
-    from tsforecast.prospect import Prospect
+    from tsforecast.planning.prospect import Prospect
     from tsforecast.results import BacktestResult
 
 __all__ = ["progress_bar", "show_audit", "show_datasets", "show_prospect", "show_summary"]

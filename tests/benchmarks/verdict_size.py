@@ -27,13 +27,13 @@ import numpy as np
 from scipy.optimize import brentq
 
 from tsforecast import LSTM, Naive, Ridge, Training
-from tsforecast.compare import compare
 from tsforecast.folds import Plan, make_folds
 from tsforecast.forecast import Forecast, Forecaster
-from tsforecast.foresight import foreseeable_percent
 from tsforecast.frequency import Frequency
+from tsforecast.judging.compare import compare
+from tsforecast.judging.foresight import foreseeable_percent
 from tsforecast.panel import Panel, View
-from tsforecast.planning import AS_MUCH_AS_RIDGE
+from tsforecast.planning.ahead import AS_MUCH_AS_RIDGE
 
 HORIZON, TRAINING, ORIGINS, STEPS = 4, 200, (20, 40, 80), (4, 2, 1)
 LEVELS = (0.5,)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tsforecast.judging.scores import Cube
 from tsforecast.results import BacktestResult
-from tsforecast.scores import Cube
 
 __all__ = ["Advantage", "advantage"]
 

@@ -15,7 +15,7 @@ from tsforecast.reporting.words import counted, joined, moment, number, ordinal,
 from tsforecast.results import BacktestResult
 
 if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
+    from tsforecast.judging.compare import Comparison
 
 __all__ = [
     "Evidence",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from tsforecast.judging.scores import BASELINES
 from tsforecast.reporting.answer import Evidence, evidence_on
 from tsforecast.results import BacktestResult
-from tsforecast.scores import BASELINES
 
 if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
-    from tsforecast.verdict import Verdict
+    from tsforecast.judging.compare import Comparison
+    from tsforecast.judging.verdict import Verdict
 
 __all__ = ["Contest", "contest", "model_kind"]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from tsforecast.persistence import changes
+from tsforecast.judging.persistence import changes
 from tsforecast.reporting import plots, verdict_plots
 from tsforecast.reporting.findings import Findings
 from tsforecast.reporting.style import Picture, Style

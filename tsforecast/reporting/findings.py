@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tsforecast.persistence import persistence
+from tsforecast.judging.persistence import persistence
 from tsforecast.reporting import answer
 from tsforecast.reporting.advantage import Advantage, advantage
 from tsforecast.reporting.answer import Evidence
@@ -19,8 +19,8 @@ from tsforecast.reporting.words import joined, visible
 from tsforecast.results import BacktestResult, quantile_columns
 
 if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
-    from tsforecast.verdict import Verdict
+    from tsforecast.judging.compare import Comparison
+    from tsforecast.judging.verdict import Verdict
 
 __all__ = ["Findings", "find"]
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tsforecast.power import MIN_ORIGINS
+from tsforecast.judging.power import MIN_ORIGINS
+from tsforecast.judging.sentences import p_text
 from tsforecast.reporting.advantage import Advantage
 from tsforecast.reporting.findings import Findings
 from tsforecast.reporting.words import column, counted, moment, number, percent, signed, visible
-from tsforecast.sentences import p_text
 
 __all__ = [
     "Cell",

@@ -10,12 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from tsforecast.persistence import Changes
+from tsforecast.judging.persistence import Changes
 from tsforecast.reporting.style import INK, Style, dot, label_times, tidy, title
 from tsforecast.reporting.words import moments, visible
 
 if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
+    from tsforecast.judging.compare import Comparison
 
 __all__ = ["plot_changes", "plot_effects", "plot_gain_by_origin", "plot_gain_by_step"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from tsforecast.costing import EARLY, Cost
-from tsforecast.power import POWER, least_origins
+from tsforecast.judging.power import POWER, least_origins
+from tsforecast.planning.costing import EARLY, Cost
 
 __all__ = ["EFFECTS", "NETWORK", "Pair", "Prospect"]
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.mean_tests import MIN_APART, worth
+from tsforecast.judging.mean_tests import MIN_APART, worth
 
 __all__ = ["MIN_ORIGINS", "POWER", "detectable_error", "detectable_percent", "least_origins", "origins_needed"]
 

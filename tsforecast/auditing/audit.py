@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tsforecast.audit_findings import Check, ModelAudit
-from tsforecast.audit_fits import Model
-from tsforecast.audit_models import audit_model
-from tsforecast.audit_preparation import audit_preparation
-from tsforecast.audit_worlds import Prepare, World, Worlds, poisons, prepared
+from tsforecast.auditing.findings import Check, ModelAudit
+from tsforecast.auditing.fits import Model
+from tsforecast.auditing.preparation import audit_preparation
+from tsforecast.auditing.subjects import audit_model
+from tsforecast.auditing.worlds import Prepare, World, Worlds, poisons, prepared
 from tsforecast.errors import ConfigError, listing
 from tsforecast.folds import Plan, make_folds
 from tsforecast.panel import Panel

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.mean_tests import ROUNDING
-from tsforecast.power import least_origins
+from tsforecast.judging.mean_tests import ROUNDING
+from tsforecast.judging.power import least_origins
 
 __all__ = ["ConfidenceSet", "confidence_set"]
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.foresight import foreseeable_percent, foreseen_origins
-from tsforecast.mean_tests import (
+from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins
+from tsforecast.judging.mean_tests import (
     ROUNDING,
     MeanTest,
     bootstrap_interval,
@@ -25,8 +25,8 @@ from tsforecast.mean_tests import (
     holm,
     worth,
 )
-from tsforecast.power import MIN_ORIGINS, detectable_error, least_origins
-from tsforecast.sentences import sentence
+from tsforecast.judging.power import MIN_ORIGINS, detectable_error, least_origins
+from tsforecast.judging.sentences import sentence
 
 __all__ = ["LEVEL", "MARGIN", "MIN_ORIGINS", "WORDS", "Comparison", "Luck", "compare", "compare_all"]
 

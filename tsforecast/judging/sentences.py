@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tsforecast.compare import Comparison
+    from tsforecast.judging.compare import Comparison
 
 __all__ = ["sentence"]
 

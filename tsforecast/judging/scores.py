@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast import metrics
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.forecast import level_quantiles
+from tsforecast.judging import metrics
 from tsforecast.results import BacktestResult, quantile_columns
 
 __all__ = ["BASELINES", "LEVELS", "best_baseline", "origin_losses", "score", "undefined"]

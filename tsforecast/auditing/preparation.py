@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.audit_answers import reason
-from tsforecast.audit_findings import EXCUSED, Check, ModelAudit, amount, differs, excuse, leaks, passed
-from tsforecast.audit_state import carried
-from tsforecast.audit_worlds import UNEVEN, Poison, World, Worlds, ends_at
+from tsforecast.auditing.answers import reason
+from tsforecast.auditing.findings import EXCUSED, Check, ModelAudit, amount, differs, excuse, leaks, passed
+from tsforecast.auditing.state import carried
+from tsforecast.auditing.worlds import UNEVEN, Poison, World, Worlds, ends_at
 from tsforecast.panel import Panel
 
 __all__ = ["audit_preparation"]

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tsforecast.audit_answers import Answer, Difference, difference, reason
-from tsforecast.audit_findings import EXCUSED, Check, ModelAudit, excuse, leaks, passed
-from tsforecast.audit_fits import Fit, Model, Subject, fit
-from tsforecast.audit_state import carried, state_change
-from tsforecast.audit_worlds import Poison, World, Worlds
+from tsforecast.auditing.answers import Answer, Difference, difference, reason
+from tsforecast.auditing.findings import EXCUSED, Check, ModelAudit, excuse, leaks, passed
+from tsforecast.auditing.fits import Fit, Model, Subject, fit
+from tsforecast.auditing.state import carried, state_change
+from tsforecast.auditing.worlds import Poison, World, Worlds
 from tsforecast.errors import TsforecastError
 from tsforecast.forecast import Forecast, Forecaster
 

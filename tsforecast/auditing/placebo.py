@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from tsforecast.auditing.surrogates import SURROGATES, planted
 from tsforecast.backtesting import Progress, run_backtest
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.forecast import Forecaster
+from tsforecast.judging.scores import BASELINES
 from tsforecast.panel import Panel
-from tsforecast.scores import BASELINES
-from tsforecast.surrogates import SURROGATES, planted
 
 __all__ = ["Copy", "Placebo", "check_placebo", "run_placebo"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast import metrics
-from tsforecast.compare import Luck
+from tsforecast.judging import metrics
+from tsforecast.judging.compare import Luck
+from tsforecast.judging.scores import Cube
 from tsforecast.results import BacktestResult
-from tsforecast.scores import Cube
 
 __all__ = ["seed_luck"]
 

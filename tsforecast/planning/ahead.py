@@ -15,16 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.backtesting import Progress, run_backtest
-from tsforecast.compare import LEVEL
-from tsforecast.costing import cost_of, memory_of, seconds_of
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan, make_folds, most_windows
 from tsforecast.forecast import Forecaster
-from tsforecast.foresight import foreseeable_percent, foreseen_origins
-from tsforecast.mean_tests import autocorrelation_beyond, worth
+from tsforecast.judging.compare import LEVEL
+from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins
+from tsforecast.judging.mean_tests import autocorrelation_beyond, worth
+from tsforecast.judging.scores import BASELINES, best_baseline, origin_losses
 from tsforecast.panel import Panel
-from tsforecast.prospect import EFFECTS, NETWORK, Pair, Prospect
-from tsforecast.scores import BASELINES, best_baseline, origin_losses
+from tsforecast.planning.costing import cost_of, memory_of, seconds_of
+from tsforecast.planning.prospect import EFFECTS, NETWORK, Pair, Prospect
 
 __all__ = ["plan_ahead"]
 

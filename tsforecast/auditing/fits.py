@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tsforecast.audit_state import Leaf, state
-from tsforecast.audit_worlds import World
+from tsforecast.auditing.state import Leaf, state
+from tsforecast.auditing.worlds import World
 from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tsforecast.audit_findings import amount, differs
+from tsforecast.auditing.findings import amount, differs
 from tsforecast.folds import Fold
 from tsforecast.forecast import Forecast
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.mean_tests import MIN_APART, worth
-from tsforecast.power import MOST_ORIGINS, POWER, detectable_error, least_origins
+from tsforecast.judging.mean_tests import MIN_APART, worth
+from tsforecast.judging.power import MOST_ORIGINS, POWER, detectable_error, least_origins
 
 __all__ = ["foreseeable_percent", "foreseen_origins", "gain_spread"]
 
@@ -23,20 +23,20 @@ Floats = npt.NDArray[np.float64]
 FOLDED = math.sqrt(math.pi / 2 - 1)  # coefficient of variation of the absolute value of a normal error
 
 
-def gain_spread(gain: float, benchmark_losses: Floats) -> float:
+def gain_spread(gain: Floats | float, benchmark_losses: Floats) -> Floats:
     """Standard deviation of the gain at one origin, in shares of the benchmark's mean loss, of a model whose mean loss
-    is smaller by the share `gain`.
+    is smaller by the share `gain` (or each of several).
 
     For normal errors e of the benchmark and e' of a model that uses its information well, e = e' + what the model knew,
     and the two parts are independent: their correlation is 1 - gain. The variance of |e| - |e'| then has a closed form
     (for normal X, Y with correlation r, E|XY| = 2/pi (sqrt(1 - r^2) + r asin r)). An origin's loss is a mean over
     steps and series; how many independent errors that is worth, the variation of the benchmark's losses `[T]` tells.
     """
-    r, mean = 1 - gain, math.sqrt(2 / math.pi)
-    product = (math.sqrt(1 - r * r) + r * math.asin(r)) * mean**2
+    r, mean = 1 - np.asarray(gain, dtype=np.float64), math.sqrt(2 / math.pi)
+    product = (np.sqrt(1 - r * r) + r * np.arcsin(r)) * mean**2
     variance = (1 - mean**2) * (1 + r * r) - 2 * r * (product - mean**2)
     variation = float(benchmark_losses.std(ddof=1) / benchmark_losses.mean()) if len(benchmark_losses) > 1 else 0.0
-    return math.sqrt(max(variance, 0.0)) / mean * variation / FOLDED
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)) / mean * variation / FOLDED)
 
 
 def foreseeable_percent(
@@ -62,7 +62,7 @@ def foreseeable_percent(
     if found is None:
         return math.nan
     shares = np.geomspace(1e-4, 1.0, 400)
-    enough = np.flatnonzero([found(g) <= g for g in shares])
+    enough = np.flatnonzero(found(shares) <= shares)
     return float(100 * shares[enough[0]]) if len(enough) else math.inf
 
 
@@ -80,7 +80,7 @@ def foreseen_origins(
 
     def enough(n: int) -> bool:
         found = _error(benchmark_losses, gains, overlap, n, power, alpha)
-        return found is not None and found(share) <= share
+        return found is not None and bool(found(share) <= share)
 
     low = least_origins(overlap)
     if enough(low):
@@ -99,7 +99,7 @@ def foreseen_origins(
 
 def _error(
     losses: Floats, gains: Floats, overlap: int, n: int, power: float, alpha: float
-) -> Callable[[float], float] | None:
+) -> Callable[[Floats | float], Floats] | None:
     """How large a gain has to be, as a share, given the spread that a gain of that share has; None where not known."""
     if len(gains) < 3 or n < least_origins(overlap) or not gains.std() > 0:
         return None
@@ -108,4 +108,4 @@ def _error(
         return None
     errors = detectable_error(apart - 1, power=power, alpha=alpha) / math.sqrt(apart - 1)
     least = float(gains.std()) / 100
-    return lambda gain: errors * max(gain_spread(gain, losses), least)
+    return lambda gain: errors * np.maximum(gain_spread(gain, losses), least)

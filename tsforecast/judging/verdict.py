@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tsforecast.compare import LEVEL, MARGIN, Comparison, compare_all
-from tsforecast.confidence_set import confidence_set
 from tsforecast.errors import ConfigError, did_you_mean
-from tsforecast.mean_tests import benjamini_hochberg, diebold_mariano, effective_t
-from tsforecast.power import least_origins
+from tsforecast.judging.compare import LEVEL, MARGIN, Comparison, compare_all
+from tsforecast.judging.confidence_set import confidence_set
+from tsforecast.judging.mean_tests import benjamini_hochberg, diebold_mariano, effective_t
+from tsforecast.judging.power import least_origins
+from tsforecast.judging.scores import best_baseline, origin_losses, score
+from tsforecast.judging.seeds import seed_luck
 from tsforecast.results import BacktestResult
-from tsforecast.scores import best_baseline, origin_losses, score
-from tsforecast.seeds import seed_luck
 
 __all__ = ["Claim", "Verdict", "compare_models", "judge", "parse_claim"]
 

@@ -1,0 +1,1 @@
+"""May the answer be trusted: the look-ahead audit, and the placebo."""

@@ -1,0 +1,1 @@
+"""What a backtest could find and would cost, before it is run."""
