@@ -21,6 +21,7 @@ from tsforecast.judging.compare import compare
 from tsforecast.judging.confidence_set import confidence_set
 from tsforecast.judging.mean_tests import benjamini_hochberg
 from tsforecast.judging.scores import best_baseline, origin_losses
+from tsforecast.judging.sentences import p_text
 from tsforecast.judging.verdict import judge, parse_claim
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.models.recurrent import LSTM
@@ -241,9 +242,13 @@ def test_the_conditional_test_is_only_for_models_estimated_anew_on_a_window_of_f
     with pytest.raises(ConfigError, match=r"window of fixed length.*train_size and refit=true"):
         result().verdict(conditional=True)
     plan = Plan(horizon=4, n_windows=24, refit=True, train_size=60)
-    verdict = run(plan, DATA, week=SeasonalNaive(), naive=Naive()).verdict("naive", conditional=True)
-    assert 0 < verdict.of("week").conditional_p < 1
-    assert math.isnan(run(plan, DATA, week=SeasonalNaive(), naive=Naive()).verdict("naive").of("week").conditional_p)
+    rolling = run(plan, DATA, week=SeasonalNaive(), naive=Naive())
+    for asked in (True, None):
+        found = rolling.verdict("naive", conditional=asked).of("week")
+        assert 0 < found.conditional_p < 1
+        assert f"which is better: {p_text(found.conditional_p)} (Giacomini-White)" in found.sentence
+    assert math.isnan(rolling.verdict("naive", conditional=False).of("week").conditional_p)
+    assert math.isnan(result().verdict().of("bad").conditional_p), "this run is not of that kind"
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ class BacktestResult:
         return compare_models(self, benchmark)
 
     def verdict(
-        self, benchmark: str | None = None, *, margin: float | None = None, conditional: bool = False
+        self, benchmark: str | None = None, *, margin: float | None = None, conditional: bool | None = None
     ) -> Verdict:
         """Who is better than the benchmark, by how much, and how sure that is: see `verdict.judge`."""
         from tsforecast.judging.verdict import judge

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from tsforecast.auditing.findings import Check, ModelAudit
-from tsforecast.auditing.fits import Model
 from tsforecast.auditing.preparation import audit_preparation
-from tsforecast.auditing.subjects import audit_model
+from tsforecast.auditing.subject import Model
+from tsforecast.auditing.trials import audit_model
 from tsforecast.auditing.worlds import Prepare, World, Worlds, poisons, prepared
 from tsforecast.errors import ConfigError, listing
 from tsforecast.folds import Plan, make_folds

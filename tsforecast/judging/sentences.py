@@ -58,6 +58,8 @@ def _evidence(c: Comparison) -> str:
     if c.worth_origins < 0.95 * c.n_origins:
         origins += f"; they overlap or go together, and are worth {c.worth_origins:.3g}"
     parts.append(origins)
+    if not math.isnan(c.conditional_p):
+        parts.append(f"that it can be told in advance which is better: {p_text(c.conditional_p)} (Giacomini-White)")
     if c.seeds > 1:
         parts.append(f"smaller error with {c.seed_wins} of {c.seeds} seeds")
     return "; ".join(parts)

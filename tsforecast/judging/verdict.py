@@ -76,14 +76,18 @@ class Verdict:
 
 
 def judge(
-    result: BacktestResult, benchmark: str | None = None, *, margin: float | None = None, conditional: bool = False
+    result: BacktestResult,
+    benchmark: str | None = None,
+    *,
+    margin: float | None = None,
+    conditional: bool | None = None,
 ) -> Verdict:
     """The whole verdict: see `Verdict`, and `compare.compare_all` for what the words mean.
 
     benchmark    default: that of the run, else the baseline with the smallest loss
     margin       default: that of the run, else 2 %
-    conditional  also Giacomini & White's test; refused with ConfigError unless models were fitted anew at every origin
-                 on a window of fixed length, which is what it is about
+    conditional  also Giacomini & White's test, which is about models fitted anew at every origin on a window of fixed
+                 length; None: where the run is of that kind. ConfigError where it is not and the test is asked for
     """
     comparisons = compare_models(result, benchmark, margin=margin, conditional=conditional)
     against = _against(result, benchmark)
@@ -105,11 +109,16 @@ def judge(
 
 
 def compare_models(
-    result: BacktestResult, benchmark: str | None = None, *, margin: float | None = None, conditional: bool = False
+    result: BacktestResult,
+    benchmark: str | None = None,
+    *,
+    margin: float | None = None,
+    conditional: bool | None = None,
 ) -> list[Comparison]:
     """Each model against the benchmark, origin by origin."""
     against = _against(result, benchmark)
-    if conditional and not (result.facts["train_size"] and result.facts["refit"] in (True, 1)):
+    rolling = bool(result.facts["train_size"]) and result.facts["refit"] in (True, 1)
+    if conditional and not rolling:
         raise ConfigError(
             "the conditional test (Giacomini & White) is about models that are estimated anew at every origin on a "
             "window of fixed length: run the backtest with train_size and refit=true, or leave the test out"
@@ -124,7 +133,7 @@ def compare_models(
             margin=_margin(result, margin),
             luck=seed_luck(result, loss, table.index),
             invalid=_invalid(result),
-            conditional=conditional,
+            conditional=rolling if conditional is None else conditional,
         )
     )
 

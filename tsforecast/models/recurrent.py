@@ -104,9 +104,11 @@ class _Recurrent:
         return _FittedRecurrent(self, horizon, size, Covariates.of(past), encoding, tuple(nets), table)
 
     def brief(self) -> Self:
-        """The same model with little training: its forecasts are poor, but it looks at what the whole one looks at."""
+        """The same model with little training, on the CPU, where the same numbers give the same bits: its forecasts are
+        poor, but it looks at what the whole one looks at."""
         steps = min(self.training.max_steps or BRIEF_STEPS, BRIEF_STEPS)
-        return replace(self, n_seeds=min(self.n_seeds, 2), training=replace(self.training, max_steps=steps))
+        training = replace(self.training, max_steps=steps, device="cpu")
+        return replace(self, n_seeds=min(self.n_seeds, 2), training=training)
 
     def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
         """Seconds that a fit on `past` takes at most (it may stop early), and bytes beside the data.

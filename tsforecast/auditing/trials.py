@@ -12,8 +12,8 @@ import numpy as np
 
 from tsforecast.auditing.answers import Answer, Difference, difference, reason
 from tsforecast.auditing.findings import EXCUSED, Check, ModelAudit, excuse, leaks, passed
-from tsforecast.auditing.fits import Fit, Model, Subject, fit
 from tsforecast.auditing.state import carried, state_change
+from tsforecast.auditing.subject import Fit, Model, Subject, fit
 from tsforecast.auditing.worlds import Poison, World, Worlds
 from tsforecast.errors import TsforecastError
 from tsforecast.forecast import Forecast, Forecaster
