@@ -79,7 +79,7 @@ def test_where_nothing_was_decided_it_says_what_these_origins_find() -> None:
     models = {"lstm": SeasonalNaive(season_length=2), "naive": Naive()}
     found = find(run_backtest(walks(("a",), steps=90), models, Plan(horizon=2, n_windows=20)))
     assert found.answers == ["Not decided: lstm cannot be told from naive (the best baseline) at 20 origins."]
-    finds = f"20 origins like these find {found.comparisons[0].detectable_percent:.1f} % with 80 % power"
+    finds = f"20 origins find {found.comparisons[0].detectable_percent:.1f} % with 80 % power"
     assert finds in found.evidence[0].sentence
 
 

@@ -66,7 +66,9 @@ def test_an_interval_around_zero_is_inconclusive_and_says_what_could_have_been_f
     assert found.sentence.startswith(
         "Inconclusive: lstm is 2.2 % better than naive (95 % interval 0.3 % worse to 4.7 % better; p = 0.086; 24 "
     )
-    assert found.sentence.endswith("24 origins like these find 3.6 % with 80 % power; 2 % takes about 71.")
+    assert found.sentence.endswith(
+        "Of differences that vary like these, 24 origins find 3.6 % with 80 % power; 2 % takes about 71."
+    )
     assert found.detectable_percent == pytest.approx(3.6, abs=0.05)
 
 

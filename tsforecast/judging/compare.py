@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins
 from tsforecast.judging.mean_tests import (
     ROUNDING,
     MeanTest,
@@ -25,7 +24,7 @@ from tsforecast.judging.mean_tests import (
     holm,
     worth,
 )
-from tsforecast.judging.power import MIN_ORIGINS, detectable_error, least_origins
+from tsforecast.judging.power import MIN_ORIGINS, detectable_error, least_origins, origins_needed
 from tsforecast.judging.sentences import sentence
 
 __all__ = ["LEVEL", "MARGIN", "MIN_ORIGINS", "WORDS", "Comparison", "Luck", "compare", "compare_all"]
@@ -50,7 +49,7 @@ class Comparison:
     p_adjusted       Holm's, over all models that were compared with this benchmark
     word             one of WORDS
     sentence         all of it in plain English
-    detectable_percent  the smallest true improvement that these origins find with 80 % power; NaN where unknown
+    detectable_percent  the smallest mean of differences that vary like these which so many origins find with 80 % power
     seeds, seed_wins    networks behind the model; how many of them alone have a smaller mean loss
     dm_p_value       p of the Diebold-Mariano test alone; `p_value` is this or a larger one: see `compare_all`
     equivalence_p    larger p of the two one-sided tests that the effect is beyond the margin (Schuirmann 1987)
@@ -141,16 +140,14 @@ def compare_all(
     judged = []
     for (c, gains, test), adjusted in zip(found, holm(p_values), strict=True):
         c = replace(c, p_adjusted=float(adjusted), models=family)
-        theirs, alpha = np.asarray(losses[benchmark], dtype=np.float64), LEVEL / family
+        alpha = LEVEL / family
         if test is not None and test.error > 0:
-            own = float(test.error) * detectable_error(float(test.df), alpha=alpha)
-            smallest = np.fmax(own, foreseeable_percent(theirs, gains, overlap=overlap, alpha=alpha))
-            c = replace(c, detectable_percent=float(smallest))
+            c = replace(c, detectable_percent=float(test.error) * detectable_error(float(test.df), alpha=alpha))
         c = replace(c, word=c.word or _word(c))
         needed = 0
         if c.word in ("inconclusive", "too few origins"):
             goal = margin if c.word == "inconclusive" else max(abs(c.effect_percent), margin)
-            needed = foreseen_origins(theirs, gains, goal, overlap=overlap, alpha=alpha)
+            needed = origins_needed(gains, goal, overlap=overlap, alpha=alpha)
         judged.append(replace(c, sentence=c.sentence or sentence(c, needed, least_origins(overlap))))
     return tuple(judged)
 

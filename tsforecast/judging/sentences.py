@@ -43,7 +43,10 @@ def _found(c: Comparison, needed: int) -> str:
     if math.isnan(c.detectable_percent):
         return ""
     takes = f"; {c.margin_percent:g} % takes about {needed:,}" if needed > c.n_origins else ""
-    return f" {_origins(c.n_origins)} like these find {c.detectable_percent:.1f} % with 80 % power{takes}."
+    return (
+        f" Of differences that vary like these, {_origins(c.n_origins)} find {c.detectable_percent:.1f} % with 80 % "
+        f"power{takes}."
+    )
 
 
 def _evidence(c: Comparison) -> str:
