@@ -234,7 +234,7 @@ def data_name(data: Any) -> str:
 
 def run_facts(data_name: str, recipes: Mapping[str, Forecaster]) -> dict[str, Any]:
     """Where and with what a run was made."""
-    packages = ["tsforecast-toolkit", "numpy", "pandas", "statsmodels", "torch", "pytorch-lightning"]
+    packages = ["tsforecast-toolkit", "numpy", "pandas", "statsmodels", "arch", "torch", "pytorch-lightning"]
     versions = {"python": platform.python_version()}
     for package in packages:
         try:

@@ -212,7 +212,7 @@ def _weigh(
     weighed = replace(
         blank,
         low_percent=effect - reach,
-        high_percent=effect + reach,
+        high_percent=min(effect + reach, 100.0),  # no error is smaller than none
         p_value=float(np.max([test.p_value for test in tests])),
         dm_p_value=float(dm.p_value),
         equivalence_p=float(np.max([_beyond(test, margin) for test in tests])),
