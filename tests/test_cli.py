@@ -12,13 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import Command, Done, run_with
 
 from tsforecast import __version__, results, study, terminal
 from tsforecast.cli import main
@@ -31,17 +31,6 @@ IDS = ["=1+1", "[red]x[/red]", "ünïcode <b>&", "日本"]
 BASE = ("--models", "naive,drift", "--horizon", "5", "--n-windows", "3")
 
 
-class Done(NamedTuple):
-    """How a command ended and what it said."""
-
-    code: Any
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
-
-
 @pytest.fixture
 def command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, finished: Path, request: pytest.FixtureRequest
@@ -49,13 +38,7 @@ def command(
     """Run `tsforecast ...` in this process. Figures take long: they are drawn only where a test asks for them."""
     if "figures" not in request.fixturenames:
         monkeypatch.setattr(report, "_html", lambda *args: "a page")
-
-    def run(*argv: object) -> Done:
-        with pytest.raises(SystemExit) as stop:
-            main([str(a) for a in argv])
-        return Done(stop.value.code, *capsys.readouterr())
-
-    return run
+    return run_with(capsys)
 
 
 @pytest.fixture

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import Command, Done, run_with
 
 from tsforecast import study
-from tsforecast.cli import main
 from tsforecast.forecast import Forecast
 from tsforecast.models import MODELS
 from tsforecast.models.naive import Naive
@@ -25,29 +24,12 @@ from tsforecast.yaml_files import load_yaml
 BASE = ("--horizon", 3, "--n-windows", 20)
 
 
-class Done(NamedTuple):
-    """How a command ended and what it said."""
-
-    code: Any
-    out: str
-    err: str
-
-
-Command = Callable[..., Done]
-
-
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run `tsforecast ...` in this process, without drawing a page; a cheat is among the models."""
     monkeypatch.setattr(report, "_html", lambda *args: "a page")
     monkeypatch.setitem(MODELS, "cheat", f"{__name__}:Cheat")
-
-    def run(*argv: object) -> Done:
-        with pytest.raises(SystemExit) as stop:
-            main([str(a) for a in argv])
-        return Done(stop.value.code, *capsys.readouterr())
-
-    return run
+    return run_with(capsys)
 
 
 @dataclass(frozen=True)

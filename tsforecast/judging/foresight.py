@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.judging.mean_tests import MIN_APART, worth
-from tsforecast.judging.power import MOST_ORIGINS, POWER, detectable_error, least_origins
+from tsforecast.judging.power import POWER, detectable_error, fewest, least_origins
 
 __all__ = ["foreseeable_percent", "foreseen_origins", "gain_spread"]
 
@@ -82,19 +82,7 @@ def foreseen_origins(
         found = _error(benchmark_losses, gains, overlap, n, power, alpha)
         return found is not None and bool(found(share) <= share)
 
-    low = least_origins(overlap)
-    if enough(low):
-        return low
-    high = 2 * low
-    while not enough(high):
-        high *= 2
-        if high > MOST_ORIGINS:
-            return 0
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return fewest(enough, least_origins(overlap))
 
 
 def _error(

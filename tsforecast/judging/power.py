@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from tsforecast.judging.mean_tests import MIN_APART, worth
 
-__all__ = ["MIN_ORIGINS", "POWER", "detectable_error", "detectable_percent", "least_origins", "origins_needed"]
+__all__ = [
+    "MIN_ORIGINS",
+    "POWER",
+    "detectable_error",
+    "detectable_percent",
+    "fewest",
+    "least_origins",
+    "origins_needed",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,10 +77,14 @@ def origins_needed(
     def enough(n: int) -> bool:
         return detectable_percent(gains, overlap=overlap, n_origins=n, power=power, alpha=alpha) <= effect_percent
 
-    low = least_origins(overlap)
-    if enough(low):
-        return low
-    high = 2 * low
+    return fewest(enough, least_origins(overlap))
+
+
+def fewest(enough: Callable[[int], bool], least: int) -> int:
+    """The smallest number of origins from `least` on that is enough, where more are never less; 0 above a million."""
+    if enough(least):
+        return least
+    high = 2 * least
     while not enough(high):
         high *= 2
         if high > MOST_ORIGINS:
