@@ -180,11 +180,13 @@ def test_the_confidence_set_has_the_reference_values_of_arch() -> None:
     """arch 8.0.0, blocks of 12, 10,000 resamples: p = 1, .9707, .9707, .0023, 0; the first three are in the set."""
     losses = reference_losses()
     assert losses.sum() == pytest.approx(1323.306982, abs=1e-6)
-    found = confidence_set({f"m{j}": losses[:, j] for j in range(5)}, overlap=12)
-    assert found.models == ("m0", "m1", "m2")
-    expected = np.array([1, 0.9707, 0.9707, 0.0023, 0])
+    named, expected = {f"m{j}": losses[:, j] for j in range(5)}, np.array([1, 0.9707, 0.9707, 0.0023, 0])
+    same = confidence_set(named, overlap=12, seed=12345, resamples=10_000)
+    np.testing.assert_allclose(list(same.p_values.values()), expected, atol=1e-12)
+    usual = confidence_set(named, overlap=12)
+    assert same.models == usual.models == ("m0", "m1", "m2")
     tolerance = 4 * np.sqrt(expected * (1 - expected) / 5000) + 1e-3
-    assert (np.abs(np.array(list(found.p_values.values())) - expected) < tolerance).all()
+    assert (np.abs(np.array(list(usual.p_values.values())) - expected) < tolerance).all()
 
 
 def test_the_confidence_set_counts_twins_once_and_is_withheld_where_it_would_prove_nothing() -> None:

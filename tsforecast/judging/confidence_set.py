@@ -28,7 +28,9 @@ class ConfidenceSet(NamedTuple):
     p_values: Mapping[str, float]
 
 
-def confidence_set(losses: Mapping[str, Floats], overlap: int, *, seed: int = 0) -> ConfidenceSet:
+def confidence_set(
+    losses: Mapping[str, Floats], overlap: int, *, seed: int = 0, resamples: int = RESAMPLES
+) -> ConfidenceSet:
     """The 90 % model confidence set of losses `[T]` per model, by arch.
 
     overlap   how many origins forecast the same step: blocks of the stationary bootstrap are at least as long, and as
@@ -50,7 +52,7 @@ def confidence_set(losses: Mapping[str, Floats], overlap: int, *, seed: int = 0)
     apart = table - table.mean(axis=1, keepdims=True)
     wanted = optimal_block_length(apart)["stationary"].to_numpy()
     block = int(np.clip(math.ceil(np.nanmax(wanted, initial=1.0)), overlap, n // 2))
-    found = MCS(table, size=SIZE, reps=RESAMPLES, block_size=block, bootstrap="stationary", seed=seed)
+    found = MCS(table, size=SIZE, reps=resamples, block_size=block, bootstrap="stationary", seed=seed)
     found.compute()
     p_values = found.pvalues["Pvalue"]
     of_distinct = {name: float(p_values.loc[place]) for place, name in enumerate(distinct)}
