@@ -219,6 +219,15 @@ def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: i
 
 
 @pytest.mark.parametrize(
+    ("windows", "share"), [(500, 0.1), (8_000, 0.1), (128_000, 0.1), (128_100, 0.0), (270_000, 0.0)]
+)
+def test_a_tenth_is_held_out_where_each_window_is_seen_eight_times_or_more(windows: int, share: float) -> None:
+    """8,000 steps of 128 windows are 8 passes over 128,000 windows. A training cut short holds out the same."""
+    assert Training().held_out(windows) == Training(max_steps=7).held_out(windows) == share
+    assert Training(val_share=0.3).held_out(windows) == 0.3 and Training(val_share=0).held_out(windows) == 0
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"max_steps": 0}, r"training\.max_steps=0: must be at least 1"),

@@ -128,8 +128,11 @@ class _Recurrent:
         return self.n_seeds * (clock[0] + (steps - few) * step), weights * (3 + self.n_seeds)  # AdamW keeps two moments
 
     def _split(self, past: Panel, horizon: int) -> Split:
-        valid = int(self.training.val_share * float(np.median(past.lengths)))
-        valid = max(valid, horizon) if self.training.val_share else 0
+        whole = split_by_time(past, horizon, 0, LEAST_CONTEXT)
+        share = self.training.held_out(whole.n_train)
+        if not share:
+            return whole
+        valid = max(int(share * float(np.median(past.lengths))), horizon)
         return split_by_time(past, horizon, valid, LEAST_CONTEXT)
 
     def _train_one(

@@ -27,6 +27,8 @@ Curve = list[tuple[int, float, float]]
 """(step, training loss since the last entry, validation loss)."""
 
 VALIDATIONS = 20  # per training
+HELD_OUT = 0.1
+OFTEN = 8  # passes over the windows
 OUTSIZED = 5.0  # standard deviations of the context
 
 
@@ -43,7 +45,9 @@ class Training:
     clip           largest norm of the gradient
     relative       weight of the relative error (the term of sMAPE, in the units of the target) beside the scaled
                    quantile loss, in windows whose values are all positive
-    val_share      the last share of the training time that is kept for validation; 0: none, and no early stopping
+    val_share      the last share of the training time that is kept for validation; 0: none, and no early stopping;
+                   None: a tenth where a whole training sees each window so often that it learns it by heart (8 times),
+                   else none
     patience       validations (20 in a full training) without improvement before it stops; the best weights are kept
     device         "auto" (a GPU where there is one), "cpu", "cuda", "mps"
     """
@@ -57,7 +61,7 @@ class Training:
     l2: float = 0.01
     clip: float = 1.0
     relative: float = 2.0
-    val_share: float = 0.1
+    val_share: float | None = None
     patience: int = 6
     device: str = "auto"
 
@@ -72,16 +76,28 @@ class Training:
         for name in ("l1", "l2", "relative"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"training.{name}={getattr(self, name)}: must not be negative")
-        if not 0 <= self.val_share < 1:
+        if self.val_share is not None and not 0 <= self.val_share < 1:
             raise ConfigError(f"training.val_share={self.val_share}: must be at least 0 and below 1")
         if self.schedule not in ("one_cycle", "constant"):
             raise ConfigError(f"training.schedule={self.schedule!r}: known are 'one_cycle' and 'constant'")
 
     def steps(self, windows: int) -> int:
         """Optimiser steps for this many training windows."""
-        if self.max_steps is not None:
-            return self.max_steps
+        return self.max_steps or self._whole(windows)
+
+    def _whole(self, windows: int) -> int:
         return int(min(max(self.passes * windows / self.batch_size, 500), 8_000))
+
+    def held_out(self, windows: int) -> float:
+        """The share of the training time that is kept for validation, for this many training windows.
+
+        Measured before the last stretch of each set: windows seen 20 times need early stopping (weather, MASE 0.59
+        with it and 0.74 without); seen 4 or 7 times they do not, and the latest tenth is worth more as data (M4 Hourly
+        0.94 and 0.89, M4 Yearly 3.34 and 3.26).
+        """
+        if self.val_share is not None:
+            return self.val_share
+        return HELD_OUT if self._whole(windows) * self.batch_size >= OFTEN * windows else 0.0  # however short it is cut
 
 
 def pick_device(name: str) -> torch.device:
