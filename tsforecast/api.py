@@ -11,6 +11,7 @@ from tsforecast.config import DEFAULT_MODELS, READING, RunConfig
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES
+from tsforecast.judging.compare import MARGIN
 from tsforecast.results import BacktestResult
 from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
@@ -68,7 +69,7 @@ def backtest(
     seed: int = 0,
     device: str = "auto",
     benchmark: str | None = None,
-    margin: float = 2.0,
+    margin: float = MARGIN,
     audit: bool = False,
     placebo: int = 0,
     on_progress: Progress | None = None,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster, check_quantiles
+from tsforecast.judging.compare import MARGIN
 from tsforecast.models import MODELS, model_class
 
 __all__ = ["DEFAULT_MODELS", "READING", "RunConfig", "build_models", "resolved", "run_config", "set_value"]
@@ -60,7 +61,7 @@ class RunConfig(BaseModel):
     device: str = "auto"
 
     benchmark: str | None = None
-    margin: float = Field(2.0, gt=0, lt=100)
+    margin: float = Field(MARGIN, gt=0, lt=100)
     require: list[str] = []
     audit: bool = False
     placebo: int = Field(0, ge=0)

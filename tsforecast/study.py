@@ -16,6 +16,7 @@ from tsforecast.config import build_models, model_settings
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster
+from tsforecast.judging.compare import MARGIN
 from tsforecast.panel import Panel
 from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
@@ -111,7 +112,7 @@ def run_study(
     audit: bool = False,
     placebo: int = 0,
     benchmark: str | None = None,
-    margin: float = 2.0,
+    margin: float = MARGIN,
     seed: int = 0,
     on_progress: Progress | None = None,
 ) -> BacktestResult:

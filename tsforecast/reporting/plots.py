@@ -44,6 +44,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 MOST_STEPS = 400  # forecast steps along one line of time
+MOST_DOTS = 80  # on a line of errors
 
 
 def plot_forecasts(
@@ -149,37 +150,24 @@ def _draw_forecasts(ax: Axes, part: pd.DataFrame, starts: Mapping[int, int], hor
 
 def plot_error_by_step(ax: Axes, scores: pd.DataFrame, metric: str, styles: Mapping[str, Style]) -> None:
     """Error against the step of the horizon, a line per model: `scores` by model and step."""
-    for model, style in styles.items():
-        part = scores[scores["model"] == model]
-        ax.plot(
-            part["step"],
-            part[metric],
-            color=style.colour,
-            ls=style.dash,
-            lw=1.6,
-            marker=dot(len(part)),
-            zorder=style.layer,
-        )
+    _error_lines(ax, scores, "step", metric, styles)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     tidy(ax, "step of the horizon", metric.upper())
     limit_errors(ax, scores[metric])
     legend(ax, styles)
 
 
-def plot_error_by_fold(ax: Axes, scores: pd.DataFrame, metric: str, styles: Mapping[str, Style]) -> None:
-    """Error at each origin, a line per model: `scores` by model and fold, with the `cutoff`."""
+def _error_lines(ax: Axes, scores: pd.DataFrame, along: str, metric: str, styles: Mapping[str, Style]) -> None:
+    """A line per model; points are marked where there are few."""
     for model, style in styles.items():
         part = scores[scores["model"] == model]
-        ax.plot(
-            part["fold"],
-            part[metric],
-            color=style.colour,
-            ls=style.dash,
-            lw=1.4,
-            marker="o",
-            ms=3.5,
-            zorder=style.layer,
-        )
+        look = {"color": style.colour, "ls": style.dash, "lw": 1.5, "zorder": style.layer}
+        ax.plot(part[along], part[metric], marker="o" if len(part) <= MOST_DOTS else None, ms=3.5, **look)
+
+
+def plot_error_by_fold(ax: Axes, scores: pd.DataFrame, metric: str, styles: Mapping[str, Style]) -> None:
+    """Error at each origin, a line per model: `scores` by model and fold, with the `cutoff`."""
+    _error_lines(ax, scores, "fold", metric, styles)
     cutoffs = scores.groupby("fold")["cutoff"].max()
     tidy(ax, "cutoff", metric.upper())
     label_times(ax, [float(k) for k in cutoffs.index], moments(cutoffs))
