@@ -22,17 +22,28 @@ MISSING = ("", "na", "n/a", "nan", "null", "none", "<na>")
 _EXACT = 2**53  # whole numbers up to here are exact in float64
 
 
+Test = Callable[[pd.Series], npt.ArrayLike]
+"""Cells of a column -> which of them are meant."""
+
+
 @dataclass(frozen=True)
 class Source:
     """What data are called in messages, and where row i of the table is to be found there.
 
     name   the file, or "the frame"
     place  row of the table (from 0) -> "line 31", "row 29"
+    count  where the table is a part of something larger: a column's name and a test of it -> how many of all its cells
+           pass the test
     """
 
     name: str = "the frame"
     place: Callable[[int], str] = "row {}".format
     positions: bool = True  # whether rows without any time column may be numbered: a frame's index says so, a file not
+    count: Callable[[str, Test], int] | None = None
+
+    def how_many(self, column: pd.Series, test: Test) -> int:
+        """How many cells of the column pass a test."""
+        return int(np.asarray(test(column)).sum()) if self.count is None else self.count(str(column.name), test)
 
     def error(self, message: str) -> DataError:
         """A DataError that begins with the name of the data."""
@@ -102,15 +113,19 @@ def series_codes(column: pd.Series, source: Source) -> tuple[npt.NDArray[np.int6
     """
     codes, found = pd.factorize(column, use_na_sentinel=True)
     texts = np.array([_name(value) for value in found], dtype=object)
-    blank = np.append(np.array([text.strip() == "" for text in texts], dtype=bool), True)[codes]
+    blank = _unnamed(codes, texts)
     if blank.any():
-        row = int(np.argmax(blank))
+        count = source.how_many(column, lambda c: _unnamed(*pd.factorize(c, use_na_sentinel=True)))
         raise source.error(
-            f"{source.place(row)}: the id column '{column.name}' is empty ({int(blank.sum())} such rows); "
+            f"{source.place(int(np.argmax(blank)))}: the id column '{column.name}' is empty ({count} such rows); "
             "every row needs the name of its series"
         )
     ids, place = np.unique(texts, return_inverse=True)
     return place.astype(np.int64)[codes], tuple(str(name) for name in ids)
+
+
+def _unnamed(codes: npt.NDArray[np.intp], names: Any) -> npt.NDArray[np.bool_]:
+    return np.append(np.array([str(name).strip() == "" for name in names], dtype=bool), True)[codes]
 
 
 def _name(value: Any) -> str:

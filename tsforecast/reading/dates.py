@@ -11,7 +11,7 @@ import pandas as pd
 
 from tsforecast.reading.cells import Source, numbers
 
-__all__ = ["Stamps", "looks_like_dates", "read_stamps"]
+__all__ = ["Offsets", "Spelling", "Stamps", "looks_like_dates", "parse_stamps", "read_stamps"]
 
 _TIME = r"(?P<gap>[T ]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.]\d+)?)?(?P<half> ?[AaPp][Mm])?"
 _OFFSET = r"(?P<offset> ?(Z|UTC|[+-]\d{2}:?(\d{2})?))"
@@ -27,6 +27,28 @@ _MONTHS = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
+class Spelling(NamedTuple):
+    """How a whole column is read, settled by the first part of it: texts by one format, after the shape of the first;
+    without a format, whole numbers that count steps."""
+
+    first: str
+    form: str
+
+
+class Offsets(NamedTuple):
+    """The offsets to UTC that texts have, in minutes; `days`: every one of them is a midnight on its clock."""
+
+    given: bool
+    least: int
+    most: int
+    days: bool
+
+    def joined(self, other: Offsets) -> Offsets:
+        """Those of two parts of a column."""
+        least, most = min(self.least, other.least), max(self.most, other.most)
+        return Offsets(self.given or other.given, least, most, self.days and other.days)
+
+
 class Stamps(NamedTuple):
     """A time column: UTC or naive `datetime64[us]`, or int64.
 
@@ -36,6 +58,21 @@ class Stamps(NamedTuple):
     times: npt.NDArray[Any]
     wall: npt.NDArray[Any]
     tz: str | None
+    spelling: Spelling | None = None
+    offsets: Offsets | None = None  # of texts whose zone is not settled yet
+
+    def settled(self) -> Stamps:
+        """With the zone that the offsets amount to."""
+        times, wall, _, _, offsets = self
+        if offsets is None:
+            return self
+        if not offsets.given:
+            return Stamps(times, times, None)
+        if offsets.least == offsets.most:
+            hours, minutes = divmod(abs(offsets.least), 60)
+            sign = "-" if offsets.least < 0 else "+"
+            return Stamps(times, wall, f"UTC{sign}{hours:02d}:{minutes:02d}" if offsets.least else "UTC")
+        return Stamps(wall, wall, None) if offsets.days else Stamps(times, times, "UTC")  # days: of a summer time
 
 
 def looks_like_dates(sample: pd.Series) -> bool:
@@ -57,6 +94,14 @@ def read_stamps(column: pd.Series, date_format: str | None, source: Source) -> S
 
     Raises DataError for a missing or unreadable cell, an ambiguous day and month, and integers that look like dates.
     """
+    return parse_stamps(column, date_format, source).settled()
+
+
+def parse_stamps(
+    column: pd.Series, date_format: str | None, source: Source, spelling: Spelling | None = None
+) -> Stamps:
+    """A part of a time column, with offsets that are to be joined with those of other parts and settled: see
+    `read_stamps`. The first part finds the spelling, the others are given it."""
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     if pd.api.types.is_object_dtype(column.dtype) and pd.api.types.infer_dtype(column, skipna=True) in (
@@ -67,24 +112,29 @@ def read_stamps(column: pd.Series, date_format: str | None, source: Source) -> S
             column = pd.to_datetime(column)
         except ValueError as fault:
             raise source.error(f"the time column '{column.name}' holds times that do not agree ({fault})") from None
-    empty = np.flatnonzero(column.isna())
-    if pd.api.types.is_string_dtype(column.dtype):
-        empty = np.flatnonzero(column.isna() | (column.str.strip() == ""))
+    empty = np.flatnonzero(_empty(column))
     if len(empty):
         raise source.error(
-            f"{source.place(int(empty[0]))}: the time column '{column.name}' is empty ({len(empty)} such rows); "
-            "every row needs a time"
+            f"{source.place(int(empty[0]))}: the time column '{column.name}' is empty "
+            f"({source.how_many(column, _empty)} such rows); every row needs a time"
         )
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _zoned(column)
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return _from_integers(column, date_format, source)
+        return _from_integers(column, date_format, source, spelling)
     codes, found = pd.factorize(column)
     texts = pd.Series(found).astype(str).str.strip()  # each different text is read once
-    if texts.str.fullmatch(r"[+-]?\d+(?:\.0*)?").all():
-        return _from_integers(column, date_format, source)
-    stamps = _from_texts(texts, date_format, column.name, source, codes)
-    return Stamps(stamps.times[codes], stamps.wall[codes], stamps.tz)
+    dates = spelling is not None and spelling.form
+    if not dates and texts.str.fullmatch(r"[+-]?\d+(?:\.0*)?").all():
+        return _from_integers(column, date_format, source, spelling)
+    stamps = _from_texts(texts, date_format, column.name, source, codes, spelling)
+    return stamps._replace(times=stamps.times[codes], wall=stamps.wall[codes])
+
+
+def _empty(column: pd.Series) -> npt.NDArray[np.bool_]:
+    if pd.api.types.is_string_dtype(column.dtype):
+        return np.asarray(column.isna() | (column.str.strip() == ""), dtype=bool)
+    return np.asarray(column.isna())
 
 
 def _zoned(column: pd.Series) -> Stamps:
@@ -101,7 +151,7 @@ def _zoned(column: pd.Series) -> Stamps:
     return Stamps(times, wall, str(column.dt.tz))
 
 
-def _from_integers(column: pd.Series, date_format: str | None, source: Source) -> Stamps:
+def _from_integers(column: pd.Series, date_format: str | None, source: Source, spelling: Spelling | None) -> Stamps:
     values, bad = numbers(column, ())
     fraction = np.flatnonzero(values % 1 != 0)
     if bad is not None or len(fraction):
@@ -117,12 +167,12 @@ def _from_integers(column: pd.Series, date_format: str | None, source: Source) -
     if date_format is not None:
         return _from_texts(pd.Series(steps).astype(str), date_format, column.name, source, None)
     guess = next((f for f, fits in (("%Y%m%d", _like_days(steps)), ("%Y%m", _like_months(steps))) if fits), None)
-    if guess is not None:
+    if guess is not None and spelling is None:
         raise source.error(
             f"the time column '{column.name}' holds integers that look like dates ({steps[0]} to {steps[-1]}); "
             f"say so with date_format='{guess}' (--date-format), or count the steps 0, 1, 2, ..."
         )
-    return Stamps(steps, steps, None)
+    return Stamps(steps, steps, None, Spelling("", ""))
 
 
 def _like_days(steps: npt.NDArray[np.int64]) -> bool:
@@ -137,21 +187,29 @@ def _like_months(steps: npt.NDArray[np.int64]) -> bool:
 
 
 def _from_texts(
-    texts: pd.Series, date_format: str | None, name: object, source: Source, codes: npt.NDArray[np.intp] | None
+    texts: pd.Series,
+    date_format: str | None,
+    name: object,
+    source: Source,
+    codes: npt.NDArray[np.intp] | None,
+    spelling: Spelling | None = None,
 ) -> Stamps:
     """Different texts as times; `codes` maps rows of the table onto them."""
 
     def place(i: int) -> str:
         return source.place(i if codes is None else int(np.argmax(codes == i)))
 
-    formats = _formats(texts.iloc[0]) if date_format is None else (date_format,)
-    written = texts if date_format is not None else _as_iso(texts)
+    first = spelling.first if spelling is not None and spelling.form else texts.iloc[0]
+    formats = _formats(first) if date_format is None else (date_format,)
+    if spelling is not None and spelling.form:
+        formats = (spelling.form,)
+    written = texts if date_format is not None else _as_iso(texts, first)
     readings = [(_parse(written, form), form) for form in formats]
     whole = [(times, form) for times, form in readings if times.notna().all()]
     if len(whole) > 1:
-        first, second = whole[0][0].iloc[0], whole[1][0].iloc[0]
+        days = [times.iloc[0].date() for times, _ in whole]
         raise source.error(
-            f"the dates of column '{name}' are ambiguous: {texts.iloc[0]} may be {first.date()} or {second.date()}, "
+            f"the dates of column '{name}' are ambiguous: {first} may be {days[0]} or {days[1]}, "
             f"and every row can be read both ways; say which with date_format='{whole[0][1]}' or '{whole[1][1]}' "
             "(--date-format)"
         )
@@ -163,12 +221,13 @@ def _from_texts(
             f"{place(at)}: '{texts.iloc[at]}' in the time column '{name}' cannot be read{how}; write dates like "
             "2024-02-29 or 2024-02-29 13:00, or give their date_format (--date-format)"
         )
-    return _with_offsets(written, *whole[0])
+    times, form = whole[0]
+    return _with_offsets(written, times, form)._replace(spelling=Spelling(first, form))
 
 
-def _as_iso(texts: pd.Series) -> pd.Series:
-    """Quarters and 1990/1/1 0:00 in the spelling of ISO 8601; every other text as it is."""
-    match = _shape(texts.iloc[0])
+def _as_iso(texts: pd.Series, first: str) -> pd.Series:
+    """Quarters and 1990/1/1 0:00 in the spelling of ISO 8601; every other text as it is. The first decides."""
+    match = _shape(first)
     if match is not None and match.re is _QUARTER:
         return texts.str.replace(_QUARTER, lambda m: f"{m[1]}-{3 * int(m[2]) - 2:02d}", regex=True)
     if match is None or match.re is not _YEAR_FIRST:
@@ -218,18 +277,13 @@ def _parse(texts: pd.Series, form: str) -> pd.Series:
 
 def _with_offsets(texts: pd.Series, times: pd.Series, form: str) -> Stamps:
     """Texts with an offset to UTC: their wall clock is what is written, their instant is what was parsed."""
-    instants = times.to_numpy().astype("datetime64[us]")
-    if form != "ISO8601" and "%z" not in form:
-        return Stamps(instants, instants, None)
-    bare = texts.str.replace(rf"(:\d{{2}}(?:\.\d+)?){_OFFSET}$", r"\1", regex=True)
-    if (bare == texts).all():
-        return Stamps(instants, instants, None)
-    wall = _parse(bare, form.replace("%z", "")).to_numpy().astype("datetime64[us]")
-    offsets = (wall - instants).astype(np.int64) // 60_000_000  # minutes
-    if (offsets == offsets[0]).all():
-        hours, minutes = divmod(abs(int(offsets[0])), 60)
-        sign = "-" if offsets[0] < 0 else "+"
-        return Stamps(instants, wall, "UTC" if offsets[0] == 0 else f"UTC{sign}{hours:02d}:{minutes:02d}")
-    if (wall == wall.astype("datetime64[D]")).all():  # days of a zone with summer time
-        return Stamps(wall, wall, None)
-    return Stamps(instants, instants, "UTC")
+    instants = wall = times.to_numpy().astype("datetime64[us]")
+    given = False
+    if form == "ISO8601" or "%z" in form:
+        bare = texts.str.replace(rf"(:\d{{2}}(?:\.\d+)?){_OFFSET}$", r"\1", regex=True)
+        given = bool((bare != texts).any())
+        if given:
+            wall = _parse(bare, form.replace("%z", "")).to_numpy().astype("datetime64[us]")
+    minutes = (wall - instants).astype(np.int64) // 60_000_000
+    days = bool((wall == wall.astype("datetime64[D]")).all())
+    return Stamps(instants, wall, None, offsets=Offsets(given, int(minutes.min()), int(minutes.max()), days))

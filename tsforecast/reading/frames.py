@@ -11,15 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.errors import ConfigError, did_you_mean
-from tsforecast.frequency import Frequency, parse_frequency
+from tsforecast.frequency import Frequency
 from tsforecast.panel import Panel
 from tsforecast.reading.cells import Source, numbers, series_codes
 from tsforecast.reading.columns import Layout, Roles, choose_columns, named_columns
 from tsforecast.reading.dates import Stamps, read_stamps
-from tsforecast.reading.inference import infer_frequency
+from tsforecast.reading.inference import Pattern, settle_grid
 from tsforecast.reading.rows import Missing, Rows
 
-__all__ = ["FrameOptions", "read_frame"]
+__all__ = ["FrameOptions", "long_rows", "read_frame"]
 
 
 class FrameOptions(TypedDict, total=False):
@@ -99,7 +99,7 @@ def read_frame(
         decimal=decimal,
     )
     stamps = _stamps(table, roles, date_format, origin)
-    rows = (_melted if roles.wide else _long)(table, roles, stamps.times, absent, decimal, origin)
+    rows = (_melted if roles.wide else long_rows)(table, roles, stamps.times, absent, decimal, origin)
     return _panel(rows, roles, stamps, freq, season_length, missing)
 
 
@@ -110,9 +110,10 @@ def _stamps(table: pd.DataFrame, roles: Roles, date_format: str | None, source: 
     return read_stamps(table[roles.time], date_format, source)
 
 
-def _long(
+def long_rows(
     table: pd.DataFrame, roles: Roles, times: npt.NDArray[Any], absent: Collection[str], decimal: str, source: Source
 ) -> Rows:
+    """Each row an observation, as it stands in the table."""
     columns = (*roles.targets, *roles.hist, *roles.futr)
     ids: tuple[str, ...] = roles.targets
     codes = np.zeros(len(table), dtype=np.int64)
@@ -153,7 +154,7 @@ def _numbers(
     cell = table[name].iloc[bad]
     when = f", {table[roles.time].iloc[bad]}" if roles.time is not None else ""
     if isinstance(cell, str):
-        alike = int((table[name].astype(str).str.strip() == cell.strip()).sum())
+        alike = source.how_many(table[name], lambda column: column.astype(str).str.strip() == cell.strip())
         hint = (
             f"if '{cell}' means no value, say so with na_values='{cell}' (--na-values '{cell}')"
             if not any(letter.isdigit() for letter in cell)
@@ -181,17 +182,17 @@ def _panel(
 ) -> Panel:
     clock = Frequency("fixed", tz=stamps.tz)  # to show times by, until the grid is known
     rows = rows.ordered()
-    rows.refuse_infinite(clock)
-    rows.refuse_duplicates(clock)
+    for fault in rows.faults(clock):
+        rows.refuse(fault)
     if missing == "drop":
         rows = rows.without_blanks(clock)
     wall = stamps.wall[rows.origin]
-    grid, note = _grid(freq, wall, rows, stamps.tz)
+    grid, note = settle_grid(freq, Pattern.of(wall, rows.starts), stamps.tz, rows.source)
     if grid.wall:
         rows = replace(rows, times=wall)
     else:  # an hour is an hour of UTC, whatever the clocks on the wall do
-        grid, note = _grid(freq, rows.times, rows, stamps.tz)
-    rows = rows.on_full_grid(grid, missing)
+        grid, note = settle_grid(freq, Pattern.of(rows.times, rows.starts), stamps.tz, rows.source)
+    rows = rows.on_grid(grid, missing)
     hist = 1 + len(roles.hist)
     return Panel(
         ids=rows.ids,
@@ -205,13 +206,5 @@ def _panel(
         futr=np.ascontiguousarray(rows.values[:, hist:]),
         hist_names=roles.hist,
         futr_names=roles.futr,
-        notes=rows.notes + ((note,) if note else ()),
+        notes=(*map(str, rows.notes), *((note,) if note else ())),
     )
-
-
-def _grid(
-    freq: str | int | Frequency | None, times: npt.NDArray[Any], rows: Rows, tz: str | None
-) -> tuple[Frequency, str]:
-    if freq is None:
-        return infer_frequency(times, rows.starts, tz, rows.source.name)
-    return parse_frequency(freq, times, tz), ""
