@@ -86,10 +86,11 @@ def rows_of(
 def print_table(title: str, columns: Sequence[str], ours: Sequence[Row], published: Sequence[Row], digits: int) -> None:
     """Our rows, and the published ones below them. The seconds of several seeds are those of all of them."""
     width = max((len(row.label) for row in [*ours, *published]), default=0) + 2
-    print(f"\n{title}\n{'':{width}}" + "".join(f"{column:>11}" for column in columns) + "    seconds")
+    clocks = "" if all(np.isnan(row.seconds) for row in ours) else "    seconds"
+    print(f"\n{title}\n{'':{width}}" + "".join(f"{column:>11}" for column in columns) + clocks)
     for row in ours:
         clock = "" if np.isnan(row.seconds) else f"{row.seconds:.1f}"
-        print(f"{row.label:{width}}{_cells(row.scores, digits)}{clock:>11}  {row.remark}".rstrip())
+        print(f"{row.label:{width}}{_cells(row.scores, digits)}{clock:>{len(clocks)}}  {row.remark}".rstrip())
     if published:
         print("published")
     for row in published:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -68,11 +69,16 @@ def ours(panel: Panel, steps: int, training: Training) -> float:
     return (time.perf_counter() - start) / steps
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+class Steps(NamedTuple):
+    """Median milliseconds of a step, and the median of its ratios to ours within a round."""
+
+    label: str
+    milliseconds: float
+    ratio: float
+
+
+def measured(steps: int, rounds: int) -> list[Steps]:
+    """Ours first, then the bare loops, each `rounds` times in turn after a round that warms up."""
     panel = Panel.from_frame(synthetic_sensors(n_series=20, n_steps=2_000, seed=0))
     windows = Windows.of(panel, SIZE, HORIZON)
     encoding = Encoding.of(windows, Standard(), SEASON)
@@ -80,19 +86,31 @@ def main() -> None:
     batch = windows.gather(*next(iter(draws)))
     seen = encoding.encode(batch)
     prepared = (seen.x, seen.base, torch.nan_to_num(seen.target(batch.target)))
-    training = Training(max_steps=options.steps, val_share=0)
-    rounds = [
+    training = Training(max_steps=steps, val_share=0)
+    found = [
         (
-            ours(panel, options.steps, training),
-            bare(*prepared, options.steps, training, fused=False),
-            bare(*prepared, options.steps, training, fused=True),
+            ours(panel, steps, training),
+            bare(*prepared, steps, training, fused=False),
+            bare(*prepared, steps, training, fused=True),
         )
-        for _ in range(options.rounds + 1)  # the first round warms up
+        for _ in range(rounds + 1)
     ][1:]
-    mine, plain, fused = (1e3 * statistics.median(r[k] for r in rounds) for k in range(3))
-    print(f"tsforecast {mine:.2f} ms/step")
-    for name, value, k in (("bare loop", plain, 1), ("bare loop, fused AdamW", fused, 2)):
-        print(f"{name} {value:.2f} ms/step, ratio {statistics.median(r[0] / r[k] for r in rounds):.3f}")
+    labels = ("tsforecast", "bare loop", "bare loop, fused AdamW")
+    return [
+        Steps(label, 1e3 * statistics.median(r[k] for r in found), statistics.median(r[0] / r[k] for r in found))
+        for k, label in enumerate(labels)
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    mine, *plain = measured(options.steps, options.rounds)
+    print(f"{mine.label} {mine.milliseconds:.2f} ms/step")
+    for label, milliseconds, ratio in plain:
+        print(f"{label} {milliseconds:.2f} ms/step, ratio {ratio:.3f}")
 
 
 if __name__ == "__main__":
