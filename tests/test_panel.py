@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -84,6 +84,28 @@ def test_mean_change_is_that_of_each_series_alone_and_skips_what_was_not_observe
     assert panel.mean_change(1).tolist() == [2.0, 7.5]
     assert panel.mean_change(2, power=2).tolist() == [9.0, 25.0]
     assert np.isnan(panel.mean_change(5)).all()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 9)), max_size=6),
+    st.integers(1, 12),
+    st.integers(1, 3),
+)
+def test_what_is_worked_out_piece_by_piece_is_what_each_span_gives_alone(spans, block, lag):
+    starts = np.array([a for a, _ in spans], dtype=np.int64)
+    ends = starts + np.array([n for _, n in spans], dtype=np.int64)
+    whole = clock(30)
+    values = np.random.default_rng(0).normal(size=30)
+    panel = replace(whole, ids=tuple(map(str, range(len(spans)))), starts=starts, ends=ends, values=values)
+    assert panel.inside.tolist() == [any(a <= row < b for a, b in zip(starts, ends, strict=True)) for row in range(30)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tsforecast.panel.BLOCK", block)
+        found = panel.mean_change(lag, power=2)
+    for i in range(len(spans)):
+        own = panel.series(i)
+        alone = np.mean((own[lag:] - own[:-lag]) ** 2) if len(own) > lag else np.nan
+        np.testing.assert_allclose(found[i], alone, rtol=1e-13)
+    assert found.tobytes() == panel.mean_change(lag, power=2).tobytes()
 
 
 def test_a_future_has_no_field_for_a_target():

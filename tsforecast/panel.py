@@ -6,7 +6,7 @@ A `Panel` is what has been observed; a `Future` is what is known ahead, and has 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -23,6 +23,9 @@ __all__ = ["Future", "Panel", "View"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Times = npt.NDArray[Any]  # datetime64[us] or int64
+
+BLOCK = 1 << 18
+"""Steps that a statistic of all series takes at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +94,13 @@ class Panel:
     @property
     def inside(self) -> npt.NDArray[np.bool_]:
         """Which flat rows lie inside a series `[total]`; the others are past a cutoff, or of a series left out."""
-        borders = np.zeros(len(self.values) + 1, dtype=np.int64)
-        np.add.at(borders, self.starts, 1)
-        np.add.at(borders, self.ends, -1)
-        return np.asarray(np.cumsum(borders)[:-1] > 0)
+        order = np.argsort(self.starts, kind="stable")
+        ends = np.maximum.accumulate(self.ends[order])
+        before = np.append(0, ends)[:-1]
+        begins = np.clip(self.starts[order], before, ends)
+        stretches = np.stack([begins - before, ends - begins], axis=1).ravel()  # outside, inside, outside, ...
+        stretches = np.append(stretches, len(self.values) - ends.max(initial=0))
+        return np.repeat(np.arange(len(stretches)) % 2 == 1, stretches)
 
     @property
     def last_times(self) -> Times:
@@ -123,9 +129,27 @@ class Panel:
 
     def mean_change(self, lag: int, power: int = 1) -> Floats:
         """Per series `[N]`: the mean of |x_t - x_{t-lag}|**power over its observed pairs; NaN where there is none."""
-        change = np.abs(self.values[lag:] - self.values[:-lag]) ** power if lag < len(self.values) else np.empty(0)
-        change = np.append(np.concatenate([np.full(min(lag, len(self.values)), np.nan), change]), np.nan)
-        return span_means(change, np.minimum(self.starts + lag, self.ends), self.ends)
+        means = np.full(len(self), np.nan)
+        for near in self._neighbours(BLOCK):
+            starts, ends = self.starts[near], self.ends[near]
+            low = int(starts.min())
+            values = self.values[low : max(int(ends.max()), low)]
+            change = np.full(len(values) + 1, np.nan)
+            if lag < len(values):
+                change[lag:-1] = np.abs(values[lag:] - values[:-lag]) ** power
+            means[near] = span_means(change, np.minimum(starts + lag, ends) - low, ends - low)
+        return means
+
+    def _neighbours(self, steps: int) -> Iterator[Ints]:
+        """Groups of series that lie within so many steps of each other (or one longer series): a memory map is worked
+        through in pieces."""
+        order = np.argsort(self.starts, kind="stable")
+        starts, ends = self.starts[order], np.maximum.accumulate(self.ends[order])
+        first = 0
+        while first < len(order):
+            last = max(int(np.searchsorted(ends, starts[first] + steps, side="right")), first + 1)
+            yield order[first:last]
+            first = last
 
     def tail(self, steps: int) -> Panel:
         """The last `steps` steps of each series (all of a shorter one). Copies nothing."""
@@ -199,7 +223,7 @@ class Panel:
         digest.update(np.ascontiguousarray(self.lengths).tobytes())
         for a, b in zip(self.starts, self.ends, strict=True):
             for array in (self.times, self.values, self.hist, self.futr):
-                digest.update(np.ascontiguousarray(array[a:b]).tobytes())
+                digest.update(np.ascontiguousarray(array[a:b]).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
     def to_frame(self) -> pd.DataFrame:
