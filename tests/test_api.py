@@ -123,12 +123,14 @@ def test_quantiles_and_seed_reach_models_given_by_name_only(frame: pd.DataFrame)
 
 def test_python_and_config_spell_every_setting_the_same_way() -> None:
     hints = get_type_hints(tsf.backtest)
-    own = set(hints) - {"return", "reading", "on_progress", "data", "models", "prepare"}
+    own = set(hints) - {"return", "reading", "on_progress", "data", "models", "prepare", "out", "overwrite"}
     assert own < set(RunConfig.model_fields)
     reading = set(RunConfig.model_fields) - own - {"data", "models", "require"}
     assert reading == set(READING)
-    trust = {"audit", "placebo", "benchmark", "margin"}
-    assert set(Options.__annotations__) == (own - trust) | set(READING), "audit and plan take what backtest takes"
+    trust, work = {"audit", "placebo", "benchmark", "margin"}, {"executor", "jobs", "threads", "task_limit"}
+    assert set(Options.__annotations__) == (own - trust - work) | set(READING), (
+        "audit and plan take what backtest takes"
+    )
     assert own | {"require"} | set(READING) | {"data", "models"} == {*RUN, *VERDICT} - {"config", "set_"} | NO_FLAG
 
 

@@ -68,7 +68,8 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    """The files of a run, without the tasks that it was made of."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "work"}
 
 
 # ---- exit code 2: one line that says what to do
@@ -253,6 +254,7 @@ def test_the_resolved_config_fed_back_gives_identical_forecasts_from_any_folder(
 
 def test_a_run_holds_its_tables_facts_config_and_reports(finished: Path) -> None:
     assert set(contents(finished)) == FILES
+    assert sorted(p.name for p in (finished / "work").iterdir()) == ["config.yaml", "ledger.sqlite", "lock", "parts"]
     assert sorted(p.name for p in finished.parent.iterdir()) == ["first"], "nothing is left beside it"
     table = pd.read_parquet(finished / "forecasts.parquet")
     assert set(table["unique_id"]) == set(IDS)
@@ -264,13 +266,34 @@ def test_an_existing_run_is_refused_without_overwrite_and_replaced_whole_with_it
     argv = ("backtest", data, *BASE, "--quiet", "--out", tmp_path / "r")
     command(*argv)
     before = contents(tmp_path / "r")
-    done = command(*argv)
-    assert done.code == 2 and "replace it with --overwrite" in done.err and contents(tmp_path / "r") == before
+    done = command(*argv, "--horizon", 4)
+    assert done.code == 2 and "horizon was 5, is 4" in done.err and "--overwrite" in done.err
+    assert contents(tmp_path / "r") == before
     (tmp_path / "r" / "report.md").unlink()
     assert command(*argv, "--overwrite", "--horizon", 4) == Done(0, "", "")
     after = contents(tmp_path / "r")
     assert set(after) == set(before) and after["forecasts.parquet"] != before["forecasts.parquet"]
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
+
+
+def test_the_same_command_on_a_finished_run_says_so_and_changes_nothing(
+    command: Command, data: Path, tmp_path: Path
+) -> None:
+    argv = ("backtest", data, *BASE, "--out", tmp_path / "r")
+    first = command(*argv)
+    before = contents(tmp_path / "r")
+    again = command(*argv)
+    assert again.code == 0 and "this run is finished; nothing was left to compute" in again.out
+    assert again.out.splitlines()[-1] == first.out.splitlines()[-1] and contents(tmp_path / "r") == before
+
+
+def test_a_run_of_an_older_kind_is_not_gone_on_with(command: Command, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    for name, content in contents(finished).items():
+        (tmp_path / "old" / name).write_bytes(content)
+    done = command("backtest", "--config", finished / "config.yaml", "--out", tmp_path / "old")
+    assert done.code == 2 and "there is a run already, without the tasks" in done.err
+    assert command("backtest", "--config", finished / "config.yaml", "--out", tmp_path / "old", "--overwrite").code == 0
 
 
 def test_what_is_not_a_run_is_never_touched(command: Command, data: Path, finished: Path, tmp_path: Path) -> None:
@@ -307,14 +330,14 @@ def test_an_empty_folder_and_a_link_become_the_run(command: Command, data: Path,
 @pytest.mark.parametrize(
     ("fault", "code", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "x"), 4, "No space left on device; nothing was written"),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 4, "x: No space left on device; about "),
         (MemoryError(), 4, "out of memory"),
         (PermissionError(errno.EACCES, "Permission denied", "x"), 2, "x: Permission denied"),
-        (KeyboardInterrupt(), 130, "interrupted; nothing was written"),
+        (KeyboardInterrupt(), 130, "interrupted; 100 % of the work is done and kept in "),
         (ZeroDivisionError("oops"), 1, "this is a bug in tsforecast"),
     ],
 )
-def test_what_stops_a_run_while_it_is_written_leaves_the_old_run_and_no_pieces(
+def test_what_stops_a_run_while_it_is_written_leaves_the_old_run_and_goes_on_later(
     command: Command,
     finished: Path,
     data: Path,
@@ -335,7 +358,12 @@ def test_what_stops_a_run_while_it_is_written_leaves_the_old_run_and_no_pieces(
     done = command(*argv, "--overwrite")
     assert done.code == code and words in done.err and done.out == ""
     assert ("Traceback" in done.err) == (code == 1)
-    assert contents(tmp_path / "r") == before and [p.name for p in tmp_path.iterdir()] == ["r"]
+    assert contents(tmp_path / "r") == before and {p.name for p in tmp_path.iterdir()} == {"r", ".r.next"}
+    monkeypatch.undo()
+    monkeypatch.setattr(Naive, "fit", fail)  # what is done is not done again
+    monkeypatch.setattr(report, "_html", lambda *args: "a page")
+    assert command(*argv, "--overwrite") == Done(0, "", "") and [p.name for p in tmp_path.iterdir()] == ["r"]
+    assert contents(tmp_path / "r")["forecasts.parquet"] == before["forecasts.parquet"]
 
 
 # ---- failures, bugs, interrupts
@@ -368,7 +396,7 @@ def test_ctrl_c_in_the_loop_is_code_130_and_leaves_nothing(
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study, "run_backtest", interrupt)
+    monkeypatch.setattr(Naive, "fit", interrupt)
     done = command("backtest", data, *BASE, "--out", tmp_path / "r", "-q")
     assert done == Done(130, "", "tsforecast: interrupted; nothing was written\n")
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ TENSOR_ROOMS = (
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
-JUDGES = ("backtesting", "folds", "results", "judging*", "auditing*", "planning*")
+JUDGES = ("backtesting", "folds", "results", "running*", "judging*", "auditing*", "planning*")
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""
@@ -33,6 +33,11 @@ HOMES = {
     "matplotlib": ("reporting.figures", "reporting.plots", "reporting.style", "reporting.verdict_plots"),
     "statsmodels": ("models.arima*",),
     "arch": ("judging.confidence_set",),
+    "loky": ("running.executors",),
+    "distributed": ("running.executors",),
+    "dask": (),
+    "sqlite3": ("running.ledger", "running.trouble"),
+    "threadpoolctl": ("running.numerics",),
 }
 RUNS_CODE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -227,8 +232,12 @@ PLANTED = [
     (knows_too_much, "backtesting", "from tsforecast.models.naive import Naive"),
     (knows_too_much, "backtesting", "def f():\n    from tsforecast.models import model_class"),
     (knows_too_much, "judging.metrics", "def f():\n    import torch"),
+    (knows_too_much, "running.answering", "def f():\n    from tsforecast.models import model_class"),
+    (away_from_home, "running.schedule", "def f():\n    import loky"),
+    (away_from_home, "store", "import sqlite3"),
     (prints, "panel", "print('hello')"),
     (runs_code, "store", "import pickle"),
+    (runs_code, "running.worker", "import cloudpickle"),
     (runs_code, "config", "x = eval('1')"),
     (runs_code, "config", "import yaml\nx = yaml.load('1', Loader=yaml.Loader)"),
     (runs_code, "config", "from yaml import load"),

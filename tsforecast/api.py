@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from tsforecast.backtesting import Progress
@@ -13,11 +14,13 @@ from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES
 from tsforecast.judging.compare import MARGIN
 from tsforecast.results import BacktestResult
+from tsforecast.running.schedule import How
 from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
 if TYPE_CHECKING:
     from tsforecast.auditing.audit import Audit
     from tsforecast.planning.prospect import Prospect
+    from tsforecast.store import Place
 
 __all__ = ["audit", "backtest", "plan"]
 
@@ -72,6 +75,12 @@ def backtest(
     margin: float = MARGIN,
     audit: bool = False,
     placebo: int = 0,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    executor: str = "auto",
+    jobs: int | None = None,
+    threads: int = 1,
+    task_limit: float | None = None,
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> BacktestResult:
@@ -91,6 +100,12 @@ def backtest(
     margin     percent of the benchmark's loss; a difference inside it is not worth having
     audit      first prove that nothing after a cutoff moves a forecast: see `audit`
     placebo    repeat the comparison on this many surrogates of the data, and on a copy with a planted pattern
+    out        a run folder: finished tasks are kept there, and the same call after a crash goes on with what is left.
+               Without it no file is written
+    overwrite  replace a run in `out`
+    executor, jobs, task_limit
+               where tasks run: see `running.schedule.How`. The numbers do not depend on it
+    threads    of each task; with another number the last digits of a network differ
     reading    options of `read_panel`: id, time, target, freq, season_length, hist_exog, futr_exog, missing, ...
 
     Raises DataError and ConfigError with one clear sentence.
@@ -116,6 +131,9 @@ def backtest(
         benchmark=benchmark,
         margin=margin,
         seed=seed,
+        threads=threads,
+        how=How(executor=executor, jobs=jobs, task_limit=task_limit),
+        place=_place(out, overwrite),
         on_progress=on_progress,
     )
 
@@ -161,6 +179,15 @@ def plan(
     """
     study = _study("plan", data, models, prepare, options)
     return plan_study(study, on_progress=on_progress)
+
+
+def _place(out: str | Path | None, overwrite: bool) -> Place | None:
+    """Where the run is kept. What keeps it needs imports that a run in memory does not."""
+    if out is None:
+        return None
+    from tsforecast.store import Place
+
+    return Place(out=Path(out), overwrite=overwrite)
 
 
 def _study(caller: str, data: Any, models: Models, prepare: Prepare | None, options: Mapping[str, Any]) -> Study:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsforecast import __version__
-from tsforecast.cli_exit import FAILURES, LEAK, UNMET, complain, leave
-from tsforecast.cli_options import OUTPUT, RUN, VERDICT, Require, settings_from
+from tsforecast.cli_exit import FAILURES, LEAK, UNMET, Interrupted, complain, leave
+from tsforecast.cli_ingest import ingest
+from tsforecast.cli_options import OUTPUT, RUN, VERDICT, WORKING, Require, settings_from
+from tsforecast.cli_runs import status, verify
+from tsforecast.errors import ConfigError
 
 if TYPE_CHECKING:
     from tsforecast.config import RunConfig
@@ -32,6 +35,11 @@ app = typer.Typer(
 )
 
 
+app.command()(status)
+app.command()(verify)
+app.command()(ingest)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"tsforecast {__version__}")
@@ -48,38 +56,55 @@ def _root(
 
 
 @app.command()
-@settings_from(RUN, VERDICT)
+@settings_from(RUN, VERDICT, WORKING)
 def backtest(
     run: "RunConfig",
-    out: Annotated[Path | None, OUTPUT(help="Run folder; default runs/NAME-TIME.")] = None,
+    out: Annotated[
+        Path | None, OUTPUT(help="Run folder, default runs/NAME-TIME; a run that was stopped there goes on.")
+    ] = None,
     overwrite: Annotated[bool, OUTPUT("--overwrite", help="Replace the run in --out.")] = False,
+    fork: Annotated[
+        Path | None, OUTPUT(help="Begin a new run here, with what can be taken over of the one in --out.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Compare models on the same folds and write a report."""
     from tsforecast.config import resolved
-    from tsforecast.store import check_free, write_run
+    from tsforecast.running.trouble import Stopped
+    from tsforecast.store import REPORT, Place, check_free
     from tsforecast.study import check_benchmark, run_study
     from tsforecast.terminal import progress_bar
 
     check_benchmark(run.benchmark, run.models)
     claims = _claims(run.require, tuple(run.models))
-    folder = out or Path("runs") / f"{_stem(run)}-{datetime.now():%Y%m%d-%H%M%S}"
+    if fork is not None and out is None:
+        raise ConfigError("--fork: name the run to take over from with --out")
+    folder = fork or out or Path("runs") / f"{_stem(run)}-{datetime.now():%Y%m%d-%H%M%S}"
     check_free(folder, overwrite)
-    silent = quiet or as_json
+    how, silent = run.how, quiet or as_json
     study = _study(run, silent)
-    with progress_bar(silent) as on_progress:
-        result = run_study(
-            study,
-            audit=run.audit,
-            placebo=run.placebo,
-            benchmark=run.benchmark,
-            margin=run.margin,
-            seed=run.seed,
-            on_progress=on_progress,
-        )
-    report = write_run(result, resolved(run, study.recipes, study.plan), folder, overwrite)
-    _tell(result, report, claims, quiet, as_json)
+    settings = resolved(run, study.recipes, study.plan)
+    place = Place(out=folder, overwrite=overwrite, fork=out if fork is not None else None, settings=settings)
+    try:
+        with progress_bar(silent) as on_progress:
+            result = run_study(
+                study,
+                audit=run.audit,
+                placebo=run.placebo,
+                benchmark=run.benchmark,
+                margin=run.margin,
+                seed=run.seed,
+                threads=run.threads,
+                how=how,
+                place=place,
+                on_progress=on_progress,
+            )
+    except Stopped as stop:
+        raise Interrupted(str(stop) or "nothing was written") from None
+    if result.facts.get("resumed") and not silent:
+        print(f"{folder}: this run is finished; nothing was left to compute")
+    _tell(result, folder / REPORT, claims, quiet, as_json)
 
 
 @app.command()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tsforecast.errors import TsforecastError
 
@@ -22,14 +26,24 @@ __all__ = [
     "LEAK",
     "LOCKED",
     "RESOURCES",
+    "TERMINATED",
     "UNMET",
     "USAGE",
+    "Interrupted",
     "complain",
     "leave",
 ]
 
-DONE, BUG, USAGE, FAILURES, RESOURCES, LOCKED, UNMET, LEAK, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
-"""FAILURES: a model failed somewhere. UNMET: a --require does not hold. LEAK: the audit found one. LOCKED: to come."""
+DONE, BUG, USAGE, FAILURES, RESOURCES, LOCKED, UNMET, LEAK, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 6, 7, 130, 143
+"""FAILURES: a model failed somewhere. LOCKED: another process works there. UNMET: a --require does not hold. LEAK: the
+audit found one."""
+
+CODES = {"OutOfSpace": RESOURCES, "Locked": LOCKED}
+"""Errors that are neither of the data nor of the options, by name: their home needs imports."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM, with words on what is left of the work."""
 
 
 def complain(message: str) -> None:
@@ -43,29 +57,53 @@ def leave(app: typer.Typer, argv: list[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot spell is no error
-    try:
-        code = int(app(argv, standalone_mode=False) or DONE)
-        sys.stdout.flush()
-    except TsforecastError as error:
-        complain(str(error))
-        code = USAGE
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so may we
-        code = DONE
-    except OSError as error:
-        complain(f"{error.filename or 'writing'}: {error.strerror or error}; nothing was written")
-        code = RESOURCES if error.errno in (errno.ENOSPC, errno.ENOMEM, errno.EDQUOT) else USAGE
-    except MemoryError:
-        complain("out of memory; nothing was written")
-        code = RESOURCES
-    except SystemExit as left:  # so Lightning answers Ctrl-C in a training, and typer a reader that has gone
-        codes = {"KeyboardInterrupt": INTERRUPTED, "BrokenPipeError": DONE}
-        code = codes.get(type(left.__context__).__name__, BUG)
-    except Exception as error:
-        code = _usage_or_bug(error)
+    words = "nothing was written"
+    with _terminable() as received:
+        try:
+            code = int(app(argv, standalone_mode=False) or DONE)
+            sys.stdout.flush()
+        except TsforecastError as error:
+            complain(str(error))
+            code = CODES.get(type(error).__name__, USAGE)
+        except Interrupted as stop:
+            words, code = str(stop), INTERRUPTED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; so may we
+            code = DONE
+        except OSError as error:
+            complain(f"{error.filename or 'writing'}: {error.strerror or error}; nothing was written")
+            code = RESOURCES if error.errno in (errno.ENOSPC, errno.ENOMEM, errno.EDQUOT) else USAGE
+        except MemoryError:
+            complain("out of memory; nothing was written")
+            code = RESOURCES
+        except SystemExit as left:  # so Lightning answers Ctrl-C in a training, and typer a reader that has gone
+            codes = {"KeyboardInterrupt": INTERRUPTED, "BrokenPipeError": DONE}
+            code = codes.get(type(left.__context__).__name__, BUG)
+        except Exception as error:
+            code = _usage_or_bug(error)
     if code == INTERRUPTED:
-        complain("interrupted; nothing was written")
+        complain(f"interrupted; {words}")
+        code = TERMINATED if received else INTERRUPTED
     return code
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """SIGTERM ends a command as Ctrl-C does; the list has it where it came."""
+    received: list[int] = []
+
+    def stop(number: int, _: Any) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _usage_or_bug(error: Exception) -> int:

@@ -15,12 +15,13 @@ from tsforecast.errors import ConfigError
 if TYPE_CHECKING:
     from tsforecast.config import RunConfig
 
-__all__ = ["OUTPUT", "RUN", "VERDICT", "Require", "settings_from"]
+__all__ = ["OUTPUT", "RUN", "VERDICT", "WORKING", "Require", "settings_from"]
 
 DATA = partial(typer.Option, rich_help_panel="Data")
 FOLDS = partial(typer.Option, rich_help_panel="Folds")
 MODELS = partial(typer.Option, rich_help_panel="Models")
 TRUST = partial(typer.Option, rich_help_panel="Verdict")
+WORK = partial(typer.Option, rich_help_panel="Work")
 OUTPUT = partial(typer.Option, rich_help_panel="Output")
 
 Require = Annotated[
@@ -74,6 +75,16 @@ VERDICT: dict[str, Any] = {
     ],
 }
 """What makes a backtest's answer trustworthy."""
+
+WORKING: dict[str, Any] = {
+    "executor": Annotated[str | None, WORK(help="auto, serial, processes, dask, or dask://host:port.")],
+    "jobs": Annotated[int | None, WORK(min=1, help="Worker processes; default one per core.")],
+    "threads": Annotated[int | None, WORK(min=1, help="Threads of each task; another number gives other last digits.")],
+    "task_limit": Annotated[
+        float | None, WORK(metavar="SECONDS", help="Give up what takes longer: a series, or a network.")
+    ],
+}
+"""Where and how tasks are run."""
 
 BY_COMMAS = ("hist_exog", "futr_exog", "calendar", "na_values")
 

@@ -19,6 +19,7 @@ from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster, check_quantiles
 from tsforecast.judging.compare import MARGIN
 from tsforecast.models import MODELS, model_class
+from tsforecast.running.schedule import How
 
 __all__ = ["DEFAULT_MODELS", "READING", "RunConfig", "build_models", "resolved", "run_config", "set_value"]
 
@@ -59,6 +60,11 @@ class RunConfig(BaseModel):
     quantiles: list[float] = list(QUANTILES)
     seed: int = 0
     device: str = "auto"
+    threads: int = Field(1, ge=1)
+
+    executor: str = "auto"
+    jobs: int | None = Field(None, ge=1)
+    task_limit: float | None = Field(None, gt=0)
 
     benchmark: str | None = None
     margin: float = Field(MARGIN, gt=0, lt=100)
@@ -76,6 +82,11 @@ class RunConfig(BaseModel):
         """The options of `read_panel`."""
         given = {name: getattr(self, name) for name in READING}
         return {name: value for name, value in given.items() if value != RunConfig.model_fields[name].default}
+
+    @property
+    def how(self) -> How:
+        """Where tasks run."""
+        return How(executor=self.executor, jobs=self.jobs, task_limit=self.task_limit)
 
     @property
     def recipes(self) -> dict[str, Forecaster]:

@@ -185,14 +185,12 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
     """
     assert plan.horizon is not None and plan.n_windows is not None and plan.step_size is not None
     need, alive = least_training(panel, plan), _alive(panel, plan)
-    observed = np.append(0, np.cumsum(np.isfinite(panel.values)))
     folds, used = [], np.zeros(len(panel), dtype=bool)
     for number in range(plan.n_windows):
         back = plan.reach + (plan.n_windows - 1 - number) * plan.step_size
         ends = np.maximum(panel.ends - back, panel.starts) if plan.align == "end" else _cut(panel, back, alive)
         learns = ends - panel.starts >= need
-        first, last = np.minimum(ends + plan.gap, panel.ends), np.minimum(ends + plan.reach, panel.ends)
-        scored = learns & (observed[last] > observed[first])
+        scored = learns & _observed(panel, ends + plan.gap, plan.horizon)
         if panel.n_own_futr:
             scored &= ends + plan.reach <= panel.ends
         if not scored.any():
@@ -214,6 +212,16 @@ def _alive(panel: Panel, plan: Plan) -> npt.NDArray[np.bool_]:
         return np.asarray(panel.last_times >= stamps[max(len(stamps) - 2 * plan.reach - 1, 0)])
     ordinals = panel.freq.ordinals(panel.last_times)
     return np.asarray(ordinals > ordinals.max() - (plan.horizon or 1))
+
+
+def _observed(panel: Panel, first: Ints, steps: int) -> npt.NDArray[np.bool_]:
+    """Which series `[N]` have an observed target among the steps that begin at the flat positions `first` `[N]`."""
+    found = np.zeros(len(panel), dtype=bool)
+    for step in range(steps):  # one at a time, so that no more is held than one number for each series
+        rows = first + step
+        inside = rows < panel.ends
+        found |= inside & np.isfinite(panel.values[np.where(inside, rows, 0)])
+    return found
 
 
 def _cut(panel: Panel, back: int, alive: npt.NDArray[np.bool_]) -> Ints:

@@ -1,26 +1,68 @@
-"""The run folder: a finished run is there as a whole, or not at all."""
+"""The run folder as a whole: where a run may be made, what is in it when it is finished, and how it gets there.
+
+While a run is made, finished tasks are kept in RUN/work (see `running.run_folder`). Tables, facts and reports appear
+when all tasks are finished, and `facts.json` as the last of them: it is the mark of a finished run. With `overwrite` a
+finished run stays as it is until the new one, made in a hidden folder beside it, takes its place.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from tsforecast.backtesting import Progress, facts_of
 from tsforecast.errors import ConfigError, listing
 from tsforecast.results import TABLES, BacktestResult
+from tsforecast.running.durable import publish, sync_folder
+from tsforecast.running.job import Job
+from tsforecast.running.manifest import made_of
+from tsforecast.running.run_folder import WORK, RunFolder
+from tsforecast.running.schedule import How, run_tasks
+from tsforecast.running.sinks import write_tables
+from tsforecast.running.tables import tables
+from tsforecast.running.trouble import OutOfSpace, Stopped, spelled_out
 from tsforecast.yaml_files import dump_yaml
 
-__all__ = ["check_free", "write_run"]
+Once = Callable[[str, Callable[[], Any]], Any]
 
-REPORT = "report.html"
-FILES = {*(f"{name}.parquet" for name in TABLES), "facts.json", "config.yaml", REPORT, "report.md", "report.json"}
-MARKS = ("facts.json", "config.yaml", "forecasts.parquet")  # a folder with these is a run
+__all__ = ["Place", "check_free", "config_of", "run_kept"]
+
+FACTS, CONFIG, REPORT = "facts.json", "config.yaml", "report.html"
+FILES = {*(f"{name}.parquet" for name in TABLES), FACTS, CONFIG, REPORT, "report.md", "report.json"}
+MARKS = (FACTS, "forecasts.parquet")  # a folder with these is a finished run
 
 
-def check_free(out: Path, overwrite: bool) -> None:
-    """Raise ConfigError where `out` cannot become a run folder, before any work is done."""
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a run is kept.
+
+    out        the run folder; a run that was begun there goes on
+    overwrite  a finished run, or one of something else, is replaced
+    fork       another run whose finished tasks are taken over where they are the same
+    settings   written to the run as config.yaml
+    """
+
+    out: Path
+    overwrite: bool = False
+    fork: Path | None = None
+    settings: Mapping[str, Any] | None = None
+
+    @property
+    def again(self) -> str:
+        """The command that goes on with the run."""
+        config = f" --config {self.out / WORK / CONFIG}" if self.settings is not None else ""
+        return f"tsforecast backtest{config} --out {self.out}{' --overwrite' if self.overwrite else ''}"
+
+
+def check_free(out: Path, overwrite: bool = False) -> None:
+    """Raise ConfigError where `out` cannot become or go on as a run folder, before any work is done."""
     found = out.resolve()
     above = next(folder for folder in found.parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
@@ -30,43 +72,138 @@ def check_free(out: Path, overwrite: bool) -> None:
     if not found.is_dir():
         raise ConfigError(f"--out {out}: there is a file of that name; name another folder")
     names = {path.name for path in found.iterdir()}
-    if not names:
-        return
-    if not names.issuperset(MARKS):
+    if names and WORK not in names and not names.issuperset(MARKS):
         raise ConfigError(f"--out {out}: the folder is not empty and holds no run; name another folder")
-    if not overwrite:
-        raise ConfigError(f"--out {out}: there is a run already; name another folder, or replace it with --overwrite")
-    foreign = sorted(name for name in names - FILES if not name.startswith("."))
-    if foreign:
+    if names and not overwrite and not (found / WORK / "ledger.sqlite").exists():
+        raise ConfigError(
+            f"--out {out}: there is a run already, without the tasks that it was made of; name another folder, or "
+            "replace it with --overwrite"
+        )
+    foreign = sorted(name for name in names - FILES - {WORK} if not name.startswith("."))
+    if foreign and overwrite:
         raise ConfigError(
             f"--out {out}: not replaced, since it also holds what no run writes ({listing(foreign)}); "
             "move that away, or name another folder"
         )
 
 
-def write_run(result: BacktestResult, settings: dict[str, Any], out: Path, overwrite: bool = False) -> Path:
-    """Write tables, facts, resolved config and reports, and return the path of the HTML report.
+def config_of(run: Path) -> Path:
+    """The settings that a run was made with. Raises ConfigError where it was made by a call from Python."""
+    for path in (run / WORK / CONFIG, run / CONFIG):
+        if path.is_file():
+            return path
+    raise ConfigError(f"{run}: there is no {CONFIG} in it; only a run that the command line made has one")
 
-    Everything is written beside `out` first and renamed at the end, so that a crash leaves what was there.
+
+def run_kept(
+    job: Job,
+    place: Place,
+    how: How,
+    facts: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+    before: Callable[[Once], Mapping[str, Any]],
+    on_progress: Progress | None = None,
+) -> BacktestResult:
+    """Do what is not done yet of a run that is kept on disk, finish its files, and read the result from them.
+
+    facts    remarks to keep with the result
+    verdict  what is asked of it beside forecasts
+    before   what is to be found out first (audit, placebo): more remarks; it is given a function that finds what was
+             found out already under a name
+
+    Where nothing was left to do, the fact `resumed` says "finished" in the result (and not in the files).
+    Raises ConfigError where the folder holds another run, Locked where another process works in it, OutOfSpace, and
+    Stopped (a KeyboardInterrupt) with the words that say how to go on.
     """
+    check_free(place.out, place.overwrite)
+    out = place.out.resolve()  # where `out` is a link, what it leads to is meant
+    beside, old = (out.with_name(f".{out.name}.{word}") for word in ("next", "old"))
+    if old.exists() and not out.exists():  # a crash between two renames
+        os.replace(old, out)
+    made = beside if place.overwrite and (out / FACTS).exists() else out
+    with RunFolder(made) as run, _words_for(run, place, job):
+        run.settle(job, made_of(job, facts, verdict), place.fork, anew=place.overwrite)
+        fresh = not run.finished
+        if fresh:
+            _finish(run, job, place, how, facts, before, on_progress)
+    if made != out:
+        if out.exists():
+            os.replace(out, old)
+        os.replace(made, out)
+        sync_folder(out.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    result = BacktestResult.load(out)
+    return result if fresh else BacktestResult(**{**vars(result), "facts": {**result.facts, "resumed": "finished"}})
+
+
+def _finish(
+    run: RunFolder,
+    job: Job,
+    place: Place,
+    how: How,
+    facts: Mapping[str, Any],
+    before: Callable[[Once], Mapping[str, Any]],
+    on_progress: Progress | None,
+) -> None:
+    """All tasks, then the final files: made aside and moved to their places, the mark of a finished run at the end."""
     from tsforecast.reporting.report import write_report
 
-    check_free(out, overwrite)
-    place = out.resolve()  # where `out` is a link, what it leads to is replaced
-    place.parent.mkdir(parents=True, exist_ok=True)
-    made, old = (place.with_name(f".{place.name}.{uuid4().hex[:12]}.{word}") for word in ("part", "old"))
+    if place.settings is not None:
+        (run.work / CONFIG).write_text(dump_yaml(dict(place.settings)), encoding="utf-8")
+    started, earlier = time.perf_counter(), sum(r.fit_seconds + r.predict_seconds for r in run.receipts().values())
+    remarks = {**facts, **before(run.once)}
+    run_tasks(job, run, how, on_progress)
+    if on_progress is not None:
+        on_progress(1.0, "done")
+    shutil.rmtree(run.work / "data", ignore_errors=True)
+    final = run.work / "final"
+    shutil.rmtree(final, ignore_errors=True)
+    final.mkdir()
+    digest = write_tables(tables(job, run), run.levels(), final)
+    seconds = earlier + time.perf_counter() - started
+    whole = facts_of(job, remarks) | {"digest": digest, "seconds": seconds}
+    (final / FACTS).write_text(
+        json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )
+    if place.settings is not None:
+        (final / CONFIG).write_text(dump_yaml(dict(place.settings)), encoding="utf-8")
+    write_report(BacktestResult.load(final), final / REPORT)
+    (run.place / FACTS).unlink(missing_ok=True)
+    sync_folder(run.place)
+    publish(final, run.place, sorted((path.name for path in final.iterdir()), key=lambda name: (name == FACTS, name)))
+    final.rmdir()
+    run.seal()
+
+
+@contextmanager
+def _words_for(run: RunFolder, place: Place, job: Job) -> Iterator[None]:
+    """What stops a run says how much is kept and how to go on."""
     try:
-        made.mkdir()
-        result.save(made)
-        (made / "config.yaml").write_text(dump_yaml(settings), encoding="utf-8")
-        write_report(result, made / REPORT)
-        if place.exists():
-            os.replace(place, old)
-        os.replace(made, place)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        if old.exists() and not place.exists():
-            os.replace(old, place)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-    return out / REPORT
+        with spelled_out(run.place):
+            yield
+    except OutOfSpace as full:
+        shutil.rmtree(run.work / "final", ignore_errors=True)
+        shutil.rmtree(run.work / "data", ignore_errors=True)
+        need = _bytes_needed(run, job) >> 20
+        raise OutOfSpace(
+            f"{full}; about {need + 1:,} MiB more are needed. {_kept(run, job)}: make room, then {place.again}"
+        ) from None
+    except KeyboardInterrupt:
+        raise Stopped(f"{_kept(run, job)}; to go on: {place.again}" if run.receipts() else "") from None
+
+
+def _kept(run: RunFolder, job: Job) -> str:
+    done = sum(task.last - task.first for task in run.receipts())
+    whole = len(job.tasks()) * len(job.panel)
+    return f"{100 * done / whole:.0f} % of the work is done and kept in {run.place}"
+
+
+def _bytes_needed(run: RunFolder, job: Job) -> int:
+    """For the parts that are missing and the final tables: as much for each row as so far, or else uncompressed."""
+    steps = job.plan.horizon or 1
+    rows = {task: (task.last - task.first) * len(job.groups[task.fold]) * steps for task in run.receipts()}
+    whole = len(job.recipes) * len(job.folds) * len(job.panel) * steps
+    columns = 4 + max(len(getattr(recipe, "quantiles", ())) for recipe in job.recipes.values())
+    size = sum(receipt.size for receipt in run.receipts().values())
+    each = size / sum(rows.values()) if rows else 8.0 * columns
+    return int(each * (2 * whole - sum(rows.values())))

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from tsforecast.backtesting import Progress, run_backtest
+from tsforecast.backtesting import Progress, make_job, run_backtest
 from tsforecast.config import build_models, model_settings
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
@@ -20,10 +20,12 @@ from tsforecast.judging.compare import MARGIN
 from tsforecast.panel import Panel
 from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
+from tsforecast.running.schedule import How
 
 if TYPE_CHECKING:
     from tsforecast.auditing.audit import Audit
     from tsforecast.planning.prospect import Prospect
+    from tsforecast.store import Place
 
 __all__ = [
     "Maker",
@@ -40,6 +42,8 @@ __all__ = [
 Prepare = Callable[[Panel], Panel]
 Maker = Forecaster | Callable[[Panel], Forecaster]
 """A model, or a function that makes one from the panel."""
+Once = Callable[[str, Callable[[], Any]], Any]
+"""What a function answers, under a name, so that it need not be asked again."""
 Models = str | Maker | Sequence[str | Maker] | Mapping[str, Maker | str | Mapping[str, Any] | None]
 
 AUDIT_SHARE = 3.0  # an audit takes as long as about so many fits: networks are trained briefly in it
@@ -114,9 +118,15 @@ def run_study(
     benchmark: str | None = None,
     margin: float = MARGIN,
     seed: int = 0,
+    threads: int = 1,
+    how: How | None = None,
+    place: Place | None = None,
     on_progress: Progress | None = None,
 ) -> BacktestResult:
-    """The backtest; before it the audit and the placebo, where asked for, so that a leak is known early."""
+    """The backtest; before it the audit and the placebo, where asked for, so that a leak is known early.
+
+    place  where the run is kept, so that it goes on after a crash; None: nowhere
+    """
     check_benchmark(benchmark, study.recipes)
     if not 0 < margin < 100:
         raise ConfigError(f"margin={margin}: give a percentage above 0 and below 100")
@@ -128,13 +138,29 @@ def run_study(
     fits = float(sum(study.plan.fits_at(k) for k in range(study.plan.n_windows or 1)))
     stretches = {"audit": AUDIT_SHARE if audit else 0.0, "placebo": fits * (placebo + 1 if placebo else 0), "": fits}
     listeners = _stretches(on_progress, stretches)
-    if audit:
-        facts["audit"] = audit_study(study, on_progress=listeners["audit"]).to_dict()
-    if placebo:
-        heard = listeners["placebo"]
-        found = run_placebo(study.panel, study.recipes, study.plan, placebo, seed=seed, on_progress=heard)
-        facts["placebo"] = found.to_dict()
-    return run_backtest(study.panel, study.recipes, study.plan, facts=facts, on_progress=listeners[""])
+    verdict = {"benchmark": benchmark, "margin": float(margin), "audit": audit, "placebo": [placebo, seed]}
+
+    def before(once: Once) -> dict[str, Any]:
+        found = {}
+        if audit:
+            found["audit"] = once("audit", lambda: audit_study(study, on_progress=listeners["audit"]).to_dict())
+        if placebo:
+            ask = (study.panel, study.recipes, study.plan, placebo)
+            found["placebo"] = once(
+                f"placebo {placebo} {seed}",
+                lambda: run_placebo(*ask, seed=seed, on_progress=listeners["placebo"]).to_dict(),
+            )
+        return found
+
+    if place is None:
+        facts |= before(lambda _, work: work())
+        return run_backtest(
+            study.panel, study.recipes, study.plan, facts=facts, on_progress=listeners[""], threads=threads, how=how
+        )
+    from tsforecast.store import run_kept
+
+    job = make_job(study.panel, study.recipes, study.plan, threads)
+    return run_kept(job, place, how or How(), facts, verdict, before, listeners[""])
 
 
 def audit_study(study: Study, *, n_folds: int = 3, full: bool = False, on_progress: Progress | None = None) -> Audit:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from tsforecast.datasets import DatasetInfo
     from tsforecast.planning.prospect import Prospect
     from tsforecast.results import BacktestResult
+    from tsforecast.running.status import Status
 
-__all__ = ["progress_bar", "show_audit", "show_datasets", "show_prospect", "show_summary"]
+__all__ = ["progress_bar", "show_audit", "show_datasets", "show_prospect", "show_status", "show_summary"]
 
 WIDE = 132  # columns that the whole table of models needs
 LEFT_OUT_WHERE_NARROW = ("RMSE", "sMAPE", "WQL", "in 95 %")
@@ -77,6 +78,25 @@ def show_prospect(prospect: Prospect) -> None:
     console.print(
         _table(["model", "fits", "seconds", "how it was found out"], rows, left=("model", "how it was found out"))
     )
+
+
+def show_status(found: Status) -> None:
+    """How far a run is: a sentence and a line per model."""
+    from tsforecast.reporting.words import visible
+
+    console = _console()
+    state = "finished" if found.finished else f"{100 * found.share:.0f} % done"
+    working = f", {found.worker} works on it" if found.worker else ""
+    console.print(Text(f"{visible(found.run, 200)} ({visible(found.data, 200)}): {state}{working}"))
+    console.print()
+    rows = [
+        [visible(m.model), f"{100 * m.done / m.whole:.0f} %", f"{m.tasks:,}", f"{m.failed:,}", f"{m.seconds:,.1f}"]
+        for m in found.models
+    ]
+    console.print(_table(["model", "done", "tasks", "failed forecasts", "seconds"], rows, left=("model",)))
+    if not (found.finished or found.worker):
+        console.print()
+        console.print(Text(f"To go on: {found.again}"))
 
 
 def show_datasets(found: Sequence[DatasetInfo]) -> None:

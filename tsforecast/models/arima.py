@@ -52,6 +52,7 @@ class ARIMA:
     max_length: int = MAX_LENGTH
     quantiles: tuple[float, ...] = QUANTILES
     name = "arima"
+    local = True
 
     def __post_init__(self) -> None:
         for field in ("order", "seasonal_order"):
@@ -104,6 +105,7 @@ class AutoARIMA:
     max_length: int = MAX_LENGTH
     quantiles: tuple[float, ...] = QUANTILES
     name = "autoarima"
+    local = True
 
     def __post_init__(self) -> None:
         for field in ("max_p", "max_q", "max_P", "max_Q", "max_d", "max_D"):

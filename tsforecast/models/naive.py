@@ -49,6 +49,7 @@ class Naive:
 
     quantiles: tuple[float, ...] = QUANTILES
     name = "naive"
+    local = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
@@ -78,6 +79,7 @@ class SeasonalNaive:
     season_length: int | None = None
     quantiles: tuple[float, ...] = QUANTILES
     name = "seasonal_naive"
+    local = True
 
     def __post_init__(self) -> None:
         if self.season_length is not None and self.season_length < 1:
@@ -107,6 +109,7 @@ class Drift:
 
     quantiles: tuple[float, ...] = QUANTILES
     name = "drift"
+    local = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))

@@ -37,6 +37,7 @@ class Naive2:
     season_length: int | None = None
     quantiles: tuple[float, ...] = QUANTILES
     name = "naive2"
+    local = True
 
     def __post_init__(self) -> None:
         if self.season_length is not None and self.season_length < 1:

@@ -1,0 +1,145 @@
+"""Where tasks run beside the main process, in the shape of `concurrent.futures`: processes, or Dask."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from tsforecast.errors import ConfigError
+from tsforecast.running.worker import ignore_interrupts
+
+__all__ = ["Executor", "Lost", "Processes", "cores", "lost_by", "open_executor"]
+
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+Lost = (BrokenExecutor, CancelledError)
+"""What a future raises whose worker is gone."""
+
+
+class Executor(Protocol):
+    """Runs calls elsewhere.
+
+    slots  how many calls to hand over at a time
+    heals  whether it replaces a worker that is lost; else `start_again` does
+    """
+
+    slots: int
+    heals: bool
+
+    def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
+        """Hand over a call."""
+        ...
+
+    def start_again(self) -> None:
+        """Give up every call that is under way, with the workers they run in."""
+        ...
+
+    def close(self) -> None:
+        """No more calls; what is under way is given up."""
+        ...
+
+
+class Processes:
+    """Worker processes on this machine (loky), each with so many threads."""
+
+    def __init__(self, jobs: int, threads: int) -> None:
+        self.slots, self.threads, self.heals = jobs, threads, False
+        self._open()
+
+    def _open(self) -> None:
+        from loky import ProcessPoolExecutor
+
+        env = dict.fromkeys(THREADS, str(self.threads))
+        self._pool = ProcessPoolExecutor(self.slots, timeout=60, initializer=ignore_interrupts, env=env)
+
+    def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
+        """Hand over a call."""
+        found: Future[Any] = self._pool.submit(call, *given)
+        return found
+
+    def start_again(self) -> None:
+        """New workers; the old ones are killed with whatever they do."""
+        self.close()
+        self._open()
+
+    def close(self) -> None:
+        """The workers are killed with whatever they do."""
+        self._pool.shutdown(wait=True, kill_workers=True)
+
+
+class Dask:
+    """A Dask cluster: the one at an address, or worker processes here that only this machine can reach."""
+
+    def __init__(self, address: str | None, jobs: int, threads: int) -> None:
+        try:
+            from distributed import Client, LocalCluster
+        except ImportError:
+            raise ConfigError("executor=dask: Dask is not installed; pip install 'tsforecast-toolkit[dask]'") from None
+        self._cluster = None
+        if address is None:
+            self._cluster = LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                env=dict.fromkeys(THREADS, str(threads)),
+            )
+        try:
+            self._client = Client(self._cluster if address is None else address, timeout="15s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"executor=dask://{address}: no scheduler answers there ({error})") from None
+        self.slots, self.heals = max(sum(self._client.nthreads().values()), 1), True
+        self._calls: WeakSet[Future[Any]] = WeakSet()
+        needs: dict[bool, dict[str, Any]] = {False: {}, True: {"resources": {"GPU": 1}}}
+        self._pools = {gpu: self._client.get_executor(pure=False, **need) for gpu, need in needs.items()}
+
+    def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
+        """Hand over a call; one that needs a GPU goes to a worker that says it has one: `--resources GPU=1`."""
+        found: Future[Any] = self._pools[gpu].submit(call, *given)
+        self._calls.add(found)
+        return found
+
+    def start_again(self) -> None:
+        """What has not begun is called off; workers that were started here are started anew."""
+        for future in list(self._calls):
+            future.cancel()
+        if self._cluster is not None:
+            self._client.restart(wait_for_workers=True)
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def open_executor(name: str, jobs: int, threads: int) -> Executor:
+    """The executor of a name: processes, dask, dask://host:port. Raises ConfigError where there is none."""
+    if name == "processes":
+        return Processes(jobs, threads)
+    address = re.fullmatch(r"dask(?:://(.+))?", name)
+    assert address, name
+    return Dask(f"tcp://{address[1]}" if address[1] else None, jobs, threads)
+
+
+def lost_by(error: BaseException) -> str:
+    """How the worker of a call was lost; empty where the call itself raised this."""
+    if type(error).__name__ == "KilledWorker" or isinstance(error, Lost):
+        signals = re.search(r"exit codes? of the workers? (?:are|is) \{(.+?)\}", str(error))
+        return f"its worker process died ({signals[1]})" if signals else "its worker process died"
+    return ""
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,163 @@
+"""The ledger of a run folder: which tasks were begun and finished, in SQLite. Only one process writes it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tsforecast.errors import DataError
+from tsforecast.running import durable
+from tsforecast.running.parts import Receipt
+
+__all__ = ["Entry", "Ledger", "Stretch"]
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS tasks (
+  model TEXT NOT NULL, fold INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  origin TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+  key TEXT, sha256 TEXT, size INTEGER, levels TEXT, failed INTEGER, fit_seconds REAL, predict_seconds REAL,
+  PRIMARY KEY (model, fold, first, last)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS remarks (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
+"""
+DONE = "key, sha256, size, levels, failed, fit_seconds, predict_seconds"
+
+
+class Stretch(NamedTuple):
+    """A task: one model, the fit at one fold, the series first:last."""
+
+    model: str
+    fold: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A task in the ledger.
+
+    origin    the cutoffs of its folds
+    attempts  how often it was begun in the main process without an end
+    receipt   of its part; None while it is not finished
+    """
+
+    task: Stretch
+    origin: str
+    attempts: int
+    receipt: Receipt | None
+
+
+class Ledger:
+    """An open ledger."""
+
+    def __init__(self, path: Path, readonly: bool = False) -> None:
+        self.path = path
+        try:
+            if readonly:
+                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            else:
+                self._db = sqlite3.connect(path, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.executescript(TABLES)
+            self._db.execute("SELECT 1 FROM tasks").fetchone()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and not readonly:
+                raise
+            raise DataError(f"{path}: the ledger of the run cannot be read ({error}); start it anew") from None
+
+    def close(self) -> None:
+        """Nothing is lost without it, but the ledger is then one file."""
+        self._db.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is written inside the block, or nothing of it, is on the disk after it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            durable.point("commit")
+            self._db.execute("COMMIT")
+            durable.point("committed")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def begin(self, task: Stretch, origin: str) -> None:
+        """A task is begun in this process: should it take the process with it, that is known."""
+        with self.together():
+            self._db.execute(
+                "INSERT INTO tasks (model, fold, first, last, origin, attempts) VALUES (?, ?, ?, ?, ?, 1) "
+                "ON CONFLICT DO UPDATE SET attempts = attempts + 1",
+                (*task, origin),
+            )
+
+    def let_go(self, task: Stretch) -> None:
+        """A task was left unfinished through no fault of its own."""
+        with self.together():
+            self._forget([task])
+
+    def finish(self, task: Stretch, origin: str, receipt: Receipt) -> None:
+        """The part of a task is on the disk."""
+        with self.together():
+            self.enter(Entry(task, origin, 0, receipt))
+
+    def enter(self, entry: Entry) -> None:
+        """Write an entry, inside `together`."""
+        done = (
+            (None,) * 7
+            if entry.receipt is None
+            else (*entry.receipt[:3], json.dumps(entry.receipt.levels), *entry.receipt[4:])
+        )
+        self._db.execute(
+            f"INSERT OR REPLACE INTO tasks (model, fold, first, last, origin, attempts, {DONE}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*entry.task, entry.origin, entry.attempts, *done),
+        )
+
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """These entries and no others, inside `together`."""
+        self._db.execute("DELETE FROM tasks")
+        for entry in entries:
+            self.enter(entry)
+
+    def drop(self, tasks: Iterable[Stretch]) -> None:
+        """Forget tasks."""
+        with self.together():
+            self._forget(tasks)
+
+    def entries(self) -> list[Entry]:
+        """Every task that was begun or finished, in order."""
+        rows = self._db.execute(
+            f"SELECT model, fold, first, last, origin, attempts, {DONE} FROM tasks ORDER BY model, fold, first, last"
+        )
+        return [Entry(Stretch(*row[:4]), row[4], row[5], _receipt(row[6:])) for row in rows]
+
+    def remark(self, name: str) -> Any:
+        """What was kept under a name, or None."""
+        row = self._db.execute("SELECT content FROM remarks WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def names(self) -> set[str]:
+        """Of everything that was kept."""
+        return {row[0] for row in self._db.execute("SELECT name FROM remarks")}
+
+    def note(self, name: str, content: Any) -> None:
+        """Keep something under a name, inside `together`."""
+        self._db.execute("INSERT OR REPLACE INTO remarks VALUES (?, ?)", (name, json.dumps(content)))
+
+    def _forget(self, tasks: Iterable[Stretch]) -> None:
+        self._db.executemany("DELETE FROM tasks WHERE model = ? AND fold = ? AND first = ? AND last = ?", tasks)
+
+
+def _receipt(row: tuple[Any, ...]) -> Receipt | None:
+    if row[0] is None:
+        return None
+    key, sha256, size, levels, *rest = row
+    return Receipt(key, sha256, size, tuple(json.loads(levels)), *rest)

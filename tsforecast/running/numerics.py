@@ -1,0 +1,81 @@
+"""What the last bits of a number depend on beside the data: threads, versions, our own code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from threadpoolctl import ThreadpoolController
+
+from tsforecast import __version__
+
+__all__ = ["PACKAGES", "numerics", "pinned"]
+
+PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "torch", "pytorch-lightning")
+"""Those that forecasts are made with."""
+SWITCHES = (
+    "MKL_CBWR",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU_CAPABILITY",
+    "NPY_DISABLE_CPU_FEATURES",
+)
+JUDGES = ("judging", "auditing", "planning", "reporting", "running", "reading", "bucketing")
+"""Rooms of ours that no forecast passes through."""
+
+_controllers: dict[int, ThreadpoolController] = {}
+
+
+def numerics(threads: int) -> dict[str, str | int]:
+    """The profile under which equal tasks give equal bits."""
+    found: dict[str, str | int] = {"threads": threads, "machine": f"{platform.system()} {platform.machine()}"}
+    found["python"] = ".".join(platform.python_version_tuple()[:2])
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    found |= {name: os.environ[name] for name in SWITCHES if name in os.environ}
+    return found | {"tsforecast": f"{__version__} {_own_code()[:12]}"}
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """So many threads for every matrix product inside the block.
+
+    A sum that is shared between more threads is rounded elsewhere: the same ridge on one and on two threads differs in
+    its last bits. So a task has the same number of threads wherever it runs.
+    """
+    controller = _controllers.get(len(sys.modules))
+    if controller is None:  # modules imported since may have brought libraries with them
+        _controllers.clear()
+        controller = _controllers[len(sys.modules)] = ThreadpoolController()
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else threads
+    with controller.limit(limits=threads):
+        if torch:
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)
+
+
+@cache
+def _own_code() -> str:
+    """A digest of the source that forecasts pass through."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        if file.relative_to(package).parts[0] not in JUDGES and len(file.relative_to(package).parts) > 1:
+            digest.update(file.read_bytes())
+    for name in ("folds", "forecast", "frequency", "covariates", "maps", "panel", "scaling", "transforms", "windows"):
+        digest.update((package / f"{name}.py").read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,258 @@
+"""The loop over tasks: here, in worker processes, or on a cluster; and what becomes of one that takes its worker along.
+
+A task that lost its worker, or went past its time limit, is done once more alone, in a process of its own. Where that
+ends in the same way twice, a task of a local model is cut in two, down to the one series that is at fault. Only there,
+where nothing else can have been the reason, a failure is recorded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tsforecast import progress
+from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.running.answering import nothing_said
+from tsforecast.running.executors import Executor, Processes, cores, lost_by, open_executor
+from tsforecast.running.job import Job
+from tsforecast.running.ledger import Stretch
+from tsforecast.running.parts import Receipt
+from tsforecast.running.queue import Queue, Store
+from tsforecast.running.run_folder import RunFolder
+from tsforecast.running.shared import save_panel
+from tsforecast.running.worker import Errand, run_errand
+
+__all__ = ["How", "run_tasks"]
+
+Tell = Callable[[float, str], None]
+
+WORTH = 30.0  # seconds of one model's work that pay for starting worker processes
+TRIES = 2
+AnyExecutor = TypeVar("AnyExecutor", bound=Executor)
+LOOK = 0.5  # seconds between looks at the clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How tasks are run. None of it changes a number of the result, but for `task_limit`.
+
+    executor    serial: one after the other in this process; processes: worker processes on this machine; dask, or
+                dask://host:port: a Dask cluster; auto: in this process, and worker processes where it pays
+    jobs        worker processes; None: one per core
+    task_limit  seconds after which a task is given up, with the series that was at fault; needs worker processes
+    """
+
+    executor: str = "auto"
+    jobs: int | None = None
+    task_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        known = ("auto", "serial", "processes", "dask")
+        if self.executor not in known and not self.executor.startswith("dask://"):
+            raise ConfigError(f"executor={self.executor}{did_you_mean(self.executor, (*known, 'dask://HOST:PORT'))}")
+        if self.jobs is not None and self.jobs < 1:
+            raise ConfigError(f"jobs={self.jobs}: must be at least 1")
+        if self.task_limit is not None and not self.task_limit > 0:
+            raise ConfigError(f"task_limit={self.task_limit}: must be a positive number of seconds")
+        if self.task_limit is not None and self.executor == "serial":
+            raise ConfigError("task_limit: a task in this process cannot be stopped; use executor=processes")
+
+    @property
+    def workers(self) -> int:
+        """Worker processes."""
+        return self.jobs or cores()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether every task runs outside this process."""
+        return self.executor not in ("auto", "serial") or self.task_limit is not None
+
+
+def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None) -> None:
+    """Do every task that the store has not."""
+    queue, tally = Queue(job, store), _Tally(job, store, on_progress)
+    if not queue:
+        return
+    alone = _Alone(job, store, how, tally)
+    for task, times in store.begun():
+        if times >= TRIES or how.elsewhere:
+            queue.skip(task)
+            alone.run(task)
+    if not how.elsewhere:
+        _here(job, store, queue, how, tally)
+    if queue:
+        assert isinstance(store, RunFolder)
+        name = how.executor if how.executor.startswith("dask") else "processes"
+        with _opened(open_executor(name, how.workers, job.threads)) as executor:
+            _there(_Errands(job, store), queue, executor, how.task_limit, alone, tally)
+
+
+def _here(job: Job, store: Store, queue: Queue, how: How, tally: _Tally) -> None:
+    """One task after the other; with `auto`, what is long enough for worker processes is left to them."""
+    leave = how.executor == "auto" and how.workers > 1 and isinstance(store, RunFolder)
+
+    def waiting() -> list[str]:
+        return [model for model in job.recipes if not (leave and queue.expected(model) > WORTH)]
+
+    while (task := queue.again() or queue.take(waiting())) is not None:
+        store.begin(job, task)
+        folds, begun = job.folds_of(task), time.perf_counter()
+        try:
+            with progress.listening(tally.listener(task)):
+                said = job.answer(task, folds)
+        except BaseException:
+            store.let_go(task)
+            raise
+        store.keep(job, task, folds, said)
+        queue.learned(task, time.perf_counter() - begun)
+        tally.add(task)
+
+
+class _Errands:
+    """Tasks as messages."""
+
+    def __init__(self, job: Job, store: RunFolder) -> None:
+        self.job, self.store = job, store
+        data = store.work / "data"
+        self.data = data if data.exists() else save_panel(job.panel, data)
+
+    def of(self, task: Stretch) -> Errand:
+        """The message for a task."""
+        job, recipe = self.job, self.job.recipes[task.model]
+        return Errand(str(self.data.resolve()), str(self.store.parts.resolve()), job.plan, job.threads, recipe, task)
+
+    def gpu(self, task: Stretch) -> bool:
+        """Whether its model asks for one."""
+        training = getattr(self.job.recipes[task.model], "training", None)
+        return str(getattr(training, "device", "")).startswith("cuda")
+
+
+def _there(
+    errands: _Errands, queue: Queue, executor: Executor, limit: float | None, alone: _Alone, tally: _Tally
+) -> None:
+    """Hand tasks to an executor, never more than it has room for, and record what comes back."""
+    job, store = errands.job, errands.store
+    models = sorted(job.recipes, key=lambda name: job.is_local(Stretch(name, 0, 0, 0)))  # what is long comes first
+    flying: dict[Future[Receipt], tuple[Stretch, float]] = {}
+
+    def land(future: Future[Receipt]) -> None:
+        task, begun = flying.pop(future)
+        error = future.exception()
+        if error is None:
+            store.record(job, task, future.result())
+            queue.learned(task, time.monotonic() - begun)
+            tally.add(task, tell=True)
+        elif lost_by(error):
+            lost.append(task)
+        else:
+            raise error
+
+    lost: list[Stretch] = []
+    try:
+        while flying or queue:
+            while len(flying) < executor.slots and (task := queue.again() or queue.take(models, executor.slots)):
+                flying[executor.submit(run_errand, errands.of(task), gpu=errands.gpu(task))] = task, time.monotonic()
+            for future in wait(flying, LOOK, FIRST_COMPLETED).done:
+                land(future)
+            late = [t for t, begun in flying.values() if limit is not None and time.monotonic() - begun > limit]
+            if late or (lost and not executor.heals):
+                for future in [f for f in flying if f.done()]:
+                    land(future)
+                for task, _ in flying.values():
+                    if task not in late:
+                        queue.put_back(task)
+                flying.clear()
+                executor.start_again()
+            while suspects := [*lost, *late]:
+                lost.clear()
+                late.clear()
+                for task in suspects:
+                    alone.run(task)
+    except BaseException:
+        for future in [f for f in flying if f.done() and not f.cancelled() and f.exception() is None]:
+            land(future)
+        raise
+
+
+class _Alone:
+    """Tasks that have brought a process down, or may have: one at a time, in a process that has nothing else to do."""
+
+    def __init__(self, job: Job, store: Store, how: How, tally: _Tally) -> None:
+        self.job, self.store, self.limit, self.tally = job, store, how.task_limit, tally
+
+    def run(self, task: Stretch) -> None:
+        """Do the task, or as much of it as can be done; the rest is recorded as failed."""
+        assert isinstance(self.store, RunFolder)
+        errands = _Errands(self.job, self.store)
+        with _opened(Processes(1, self.job.threads)) as executor:
+            self._run(task, errands, executor)
+
+    def _run(self, task: Stretch, errands: _Errands, executor: Processes) -> None:
+        job, store, reason = self.job, errands.store, ""
+        late = f"took longer than the limit of {self.limit:g} seconds" if self.limit else ""
+        for _ in range(TRIES):
+            future: Future[Receipt] = executor.submit(run_errand, errands.of(task))
+            done, _ = wait([future], self.limit)
+            error = future.exception() if done else None
+            if done and error is None:
+                store.record(job, task, future.result())
+                self.tally.add(task)
+                return
+            reason = lost_by(error) if error else late
+            if error is not None and not reason:
+                raise error
+            executor.start_again()
+            if not done:
+                break  # a second try would take as long
+        store.let_go(task)
+        if job.is_local(task) and task.last - task.first > 1:
+            middle = (task.first + task.last) // 2
+            self._run(task._replace(last=middle), errands, executor)
+            self._run(task._replace(first=middle), errands, executor)
+            return
+        folds = job.folds_of(task)
+        levels = tuple(getattr(job.recipes[task.model], "quantiles", ()))
+        store.keep(job, task, folds, nothing_said(folds, levels, reason))
+        self.tally.add(task)
+
+
+class _Tally:
+    """How far the run is: every model counts alike."""
+
+    def __init__(self, job: Job, store: Store, on_progress: Tell | None) -> None:
+        self.on_progress = on_progress
+        self.whole = len(job.recipes) * len(job.groups) * len(job.panel)
+        done = (task for model in job.recipes for fold in job.groups for task in store.done(model, fold))
+        self.done = sum(task.last - task.first for task in done)
+
+    def listener(self, task: Stretch) -> Callable[[float], None]:
+        """Told how far a task is that runs here."""
+        before, size = self.done, task.last - task.first
+
+        def tell(share: float) -> None:
+            self._tell(before + share * size, task.model)
+
+        tell(0.0)
+        return tell
+
+    def add(self, task: Stretch, tell: bool = False) -> None:
+        """A task is finished."""
+        self.done += task.last - task.first
+        if tell:
+            self._tell(self.done, task.model)
+
+    def _tell(self, done: float, name: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(done / self.whole, name)
+
+
+@contextmanager
+def _opened(executor: AnyExecutor) -> Iterator[AnyExecutor]:
+    try:
+        yield executor
+    finally:
+        executor.close()

@@ -1,0 +1,92 @@
+"""How far a run is, from its folder alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tsforecast.errors import ConfigError
+from tsforecast.folds import Plan
+from tsforecast.running.keys import digest_of
+from tsforecast.running.ledger import Ledger
+from tsforecast.running.run_folder import WORK, holder
+
+__all__ = ["ModelStatus", "Status", "status_of"]
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """How far one model is.
+
+    done, whole  series times fits
+    tasks        finished ones
+    failed       forecasts that it could not make
+    seconds      that its finished tasks took, over all of them
+    """
+
+    model: str
+    done: int
+    whole: int
+    tasks: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    finished  whether its tables and reports are there
+    worker    the process that works on it now, or None
+    again     the command that goes on with it
+    """
+
+    run: str
+    data: str
+    finished: bool
+    worker: str | None
+    models: tuple[ModelStatus, ...]
+    again: str
+
+    @property
+    def share(self) -> float:
+        """Of the work that is done, 0 to 1, every model counting alike."""
+        return sum(model.done / model.whole for model in self.models) / len(self.models)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self) | {"share": self.share}
+
+
+def status_of(run: Path) -> Status:
+    """Read the ledger of a run. Raises ConfigError where there is none, DataError where it cannot be read."""
+    path = run / WORK / "ledger.sqlite"
+    if not path.is_file():
+        raise ConfigError(f"{run}: there is no ledger of tasks; give the folder of a run (--out)")
+    ledger = Ledger(path, readonly=True)
+    try:
+        manifest, entries, sealed = ledger.remark("manifest"), ledger.entries(), ledger.remark("finished")
+    finally:
+        ledger.close()
+    if manifest is None:
+        raise ConfigError(f"{run}: nothing was begun there yet")
+    plan = Plan(**manifest["plan"])
+    whole = manifest["data"]["series"] * sum(plan.fits_at(k) for k in range(plan.n_windows or 1))
+    models = []
+    for name in manifest["models"]:
+        own = [(e.task, e.receipt) for e in entries if e.task.model == name and e.receipt]
+        models.append(
+            ModelStatus(
+                name,
+                sum(task.last - task.first for task, _ in own),
+                whole,
+                len(own),
+                sum(receipt.failed for _, receipt in own),
+                sum(receipt.fit_seconds + receipt.predict_seconds for _, receipt in own),
+            )
+        )
+    config = run / WORK / "config.yaml"
+    again = f"tsforecast backtest --config {config} --out {run}" if config.exists() else "the same call again"
+    finished = sealed == digest_of(manifest) and (run / "facts.json").exists()
+    return Status(str(run), str(manifest["data"]["name"]), finished, holder(run), tuple(models), again)

@@ -1,0 +1,50 @@
+"""What happens in a worker process: one task, from names to a part on the disk."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tsforecast.folds import Plan
+from tsforecast.forecast import Forecaster
+from tsforecast.running.job import Job
+from tsforecast.running.ledger import Stretch
+from tsforecast.running.parts import Receipt, write_part
+from tsforecast.running.shared import open_panel
+
+__all__ = ["Errand", "ignore_interrupts", "run_errand"]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A task as a message: no data, only where they are."""
+
+    data: str
+    parts: str
+    plan: Plan
+    threads: int
+    recipe: Forecaster
+    task: Stretch
+
+
+def run_errand(errand: Errand) -> Receipt:
+    """Do the task and write its part."""
+    shared = _shared(errand.data, errand.plan, errand.threads)
+    job = Job(shared.panel, {errand.task.model: errand.recipe}, shared.plan, shared.threads)
+    job.__dict__["folds"] = shared.folds
+    folds = job.folds_of(errand.task)
+    said = job.answer(errand.task, folds)
+    return write_part(Path(errand.parts), job.key(errand.task.model, folds), folds, said)
+
+
+@lru_cache(maxsize=2)
+def _shared(data: str, plan: Plan, threads: int) -> Job:
+    """Panel and folds of a run, opened once in a process."""
+    return Job(open_panel(Path(data)), {}, plan, threads)
+
+
+def ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal: the main one decides what becomes of the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
