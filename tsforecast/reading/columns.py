@@ -13,13 +13,13 @@ from tsforecast.errors import DataError, did_you_mean, listing
 from tsforecast.reading.cells import Source, numbers, series_codes
 from tsforecast.reading.dates import looks_like_dates
 
-__all__ = ["Layout", "Roles", "choose_columns", "named_columns"]
+__all__ = ["COUNTED", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns"]
 
 Layout = Literal["auto", "long", "wide"]
 
-_TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t")
+TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t")
 ROW_LABEL = "(row label)"  # an unnamed integer index: the time only where there is no other
-_SAMPLE = 500  # filled cells that decide what a column of text holds
+COUNTED = 500  # filled cells that decide what a column of text holds
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class _Evidence:
 
     def _kind(self, name: str) -> str:
         if name not in self._kinds:
-            self._kinds[name] = _kind_of(self.frame[name], self.na_values, self.decimal)
+            self._kinds[name] = kind_of(self.frame[name], self.na_values, self.decimal)
         return self._kinds[name]
 
     def id(self, texts: list[str], time: str | None) -> str | None:
@@ -207,7 +207,7 @@ class _Evidence:
         return self.source.error(f"{reason}; columns: {held}; say which to take with {flag}")
 
 
-def _kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
+def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
     """What most of the first filled cells are: date, number, text; or empty. The few others are faults to name."""
     dtype: Any = column.dtype
     if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
@@ -216,7 +216,7 @@ def _kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str
         return "number"
     if not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
         return "text"
-    sample = column.dropna().head(_SAMPLE)
+    sample = column.dropna().head(COUNTED)
     sample = sample[~sample.astype(str).str.strip().isin(["", *na_values])]
     if len(sample) == 0:
         return "empty"
@@ -232,7 +232,7 @@ def _counts_steps(frame: pd.DataFrame, name: str, texts: list[str], source: Sour
     values, bad = numbers(frame[name], ())
     if bad is not None or not (values % 1 == 0).all():
         return False
-    if name.lower() in _TIME_NAMES:
+    if name.lower() in TIME_NAMES:
         return True
     codes = series_codes(frame[texts[0]], source)[0] if texts else np.zeros(len(values), dtype=np.int64)
     order = np.argsort(codes, kind="stable")

@@ -7,6 +7,7 @@ import gzip
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,23 @@ import pyarrow.csv
 from tsforecast.errors import DataError
 from tsforecast.reading.cells import MISSING, Source
 
-__all__ = ["Text", "holds_rows", "read_rows", "read_table", "read_text"]
+__all__ = [
+    "Text",
+    "column_names",
+    "csv_options",
+    "damaged",
+    "ends_with_delimiter",
+    "holds_rows",
+    "line_of",
+    "marked_encoding",
+    "no_text",
+    "read_rows",
+    "read_table",
+    "read_text",
+    "undecodable",
+    "unknown_encoding",
+    "wrong_width",
+]
 
 _DELIMITERS = (",", ";", "\t", "|")
 
@@ -33,9 +50,13 @@ class Text:
         self.header = [cell.strip() for cell in header]
         self.second = [cell.strip() for cell in next(records, (0, []))[1]]
 
+    def lines(self) -> Iterator[str]:
+        """Each line of the file with its end."""
+        yield from io.StringIO(self.text, newline="")
+
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Each line that is not empty: its number, counted from 1, and its cells."""
-        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.sep)
+        reader = csv.reader(self.lines(), delimiter=self.sep)
         start = 1
         for record in reader:
             if record:
@@ -57,21 +78,45 @@ def read_text(path: Path, sep: str | None = None, encoding: str | None = None) -
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError) as fault:
-            raise DataError(f"{path.name}: the compressed file is damaged ({fault})") from None
-    marked = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+            raise damaged(path, fault) from None
     try:
-        text = raw.decode(encoding or marked)
+        text = raw.decode(encoding or marked_encoding(raw))
     except UnicodeDecodeError as fault:
         line = raw[: fault.start].count(b"\n") + 1
-        raise DataError(
-            f"{path.name}: line {line}: byte 0x{raw[fault.start]:02x} (number {fault.start}) is not "
-            f"{fault.encoding}; say how the file is encoded, for example encoding='latin-1' (--encoding latin-1)"
-        ) from None
+        raise undecodable(path, fault.encoding, line, fault.start, raw[fault.start]) from None
     except LookupError:
-        raise DataError(f"{path.name}: encoding '{encoding}' is not known; use utf-8, utf-16, latin-1, ...") from None
+        raise unknown_encoding(path, encoding) from None
     if not text.strip():
-        raise DataError(f"{path.name}: the file is empty; expected a line of column names and rows below it")
+        raise no_text(path)
     return Text(path, text, sep)
+
+
+def marked_encoding(raw: bytes) -> str:
+    """UTF-8, or UTF-16 where the first bytes are its mark."""
+    return "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def undecodable(path: Path, encoding: str, line: int, number: int, byte: int) -> DataError:
+    """The error for a byte that is no text."""
+    return DataError(
+        f"{path.name}: line {line}: byte 0x{byte:02x} (number {number}) is not "
+        f"{encoding}; say how the file is encoded, for example encoding='latin-1' (--encoding latin-1)"
+    )
+
+
+def unknown_encoding(path: Path, encoding: str | None) -> DataError:
+    """The error for an encoding that Python has no name for."""
+    return DataError(f"{path.name}: encoding '{encoding}' is not known; use utf-8, utf-16, latin-1, ...")
+
+
+def damaged(path: Path, fault: Exception) -> DataError:
+    """The error for a gzip file that cannot be unpacked."""
+    return DataError(f"{path.name}: the compressed file is damaged ({fault})")
+
+
+def no_text(path: Path) -> DataError:
+    """The error for an empty file."""
+    return DataError(f"{path.name}: the file is empty; expected a line of column names and rows below it")
 
 
 def holds_rows(file: Text) -> bool:
@@ -87,6 +132,26 @@ def read_table(file: Text) -> tuple[pd.DataFrame, Source]:
 
     Raises DataError for a header that is none or repeats a name, no rows, and a line with too many or too few cells.
     """
+    names = column_names(file)
+    trailing = ends_with_delimiter(file)
+    read = [*names, " "] if trailing else names  # every row ends with a delimiter: that is no column
+    try:
+        table = _arrow(file, read)
+    except pa.ArrowInvalid as fault:
+        raise wrong_width(file, len(names), str(fault)) from None
+    frame = table.to_pandas()
+    if trailing and (frame.pop(" ") != "").any():
+        raise wrong_width(file, len(names), "a cell beyond the last column")
+    unnamed = [name for name, was in zip(names, file.header, strict=True) if not was and (frame[name] == "").all()]
+    frame = frame.drop(columns=unnamed)
+    return frame, Source(file.path.name, line_of(file, skip=1), positions=False)
+
+
+def column_names(file: Text) -> list[str]:
+    """The names in the header.
+
+    Raises DataError for a header that is none or repeats a name, and where there are no rows.
+    """
     names = [name or f"column {i + 1}" for i, name in enumerate(file.header)]
     if all(map(_is_number, file.header)) and not all(name.isdigit() and len(name) < 3 for name in file.header):
         raise file.error("line 1 holds numbers, not column names; add a line of names above it")
@@ -95,38 +160,37 @@ def read_table(file: Text) -> tuple[pd.DataFrame, Source]:
         raise file.error(f"line 1: column '{twice}' occurs {names.count(twice)} times; rename or remove one")
     if not file.second:
         raise file.error("there is a header but no rows")
-    trailing = len(file.second) == len(names) + 1 and file.second[-1] == ""
-    read = [*names, " "] if trailing else names  # every row ends with a delimiter: that is no column
-    try:
-        table = _arrow(file, read)
-    except pa.ArrowInvalid as fault:
-        raise _wrong_width(file, len(names), str(fault)) from None
-    frame = table.to_pandas()
-    if trailing and (frame.pop(" ") != "").any():
-        raise _wrong_width(file, len(names), "a cell beyond the last column")
-    unnamed = [name for name, was in zip(names, file.header, strict=True) if not was and (frame[name] == "").all()]
-    frame = frame.drop(columns=unnamed)
-    return frame, Source(file.path.name, _line_of(file, skip=1), positions=False)
+    return names
+
+
+def ends_with_delimiter(file: Text) -> bool:
+    """Whether every row seems to end with a delimiter, and the header does not."""
+    return len(file.second) == len(file.header) + 1 and file.second[-1] == ""
 
 
 def _arrow(file: Text, names: list[str]) -> pa.Table:
     body = file.text.encode()
-    return pyarrow.csv.read_csv(
-        pa.BufferReader(body),
-        read_options=pyarrow.csv.ReadOptions(
-            column_names=names,
-            skip_rows=file.header_line,
-            block_size=min(max(len(body), 1), 1 << 30),
-            use_threads=False,
+    quoted = '"' in file.text
+    read, parse, convert = csv_options(file, names, block_size=min(max(len(body), 1), 1 << 30), quoted=quoted)
+    options = {"read_options": read, "parse_options": parse, "convert_options": convert}
+    return pyarrow.csv.read_csv(pa.BufferReader(body), **options)
+
+
+def csv_options(file: Text, names: list[str], *, block_size: int, quoted: bool) -> tuple[Any, Any, Any]:
+    """How pyarrow is to read the rows below the header: every cell as text."""
+    return (
+        pyarrow.csv.ReadOptions(
+            column_names=names, skip_rows=file.header_line, block_size=block_size, use_threads=False
         ),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=file.sep, newlines_in_values='"' in file.text),
-        convert_options=pyarrow.csv.ConvertOptions(
+        pyarrow.csv.ParseOptions(delimiter=file.sep, newlines_in_values=quoted),
+        pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
         ),
     )
 
 
-def _wrong_width(file: Text, width: int, fault: str) -> DataError:
+def wrong_width(file: Text, width: int, fault: str) -> DataError:
+    """The error that names the first line with too many or too few cells."""
     for line, record in file.records():
         width_here = len(record) - (record[-1] == "" and len(record) == width + 1)  # a delimiter at the end is none
         if width_here != width and line > file.header_line:
@@ -137,7 +201,7 @@ def _wrong_width(file: Text, width: int, fault: str) -> DataError:
     return file.error(f"cannot be read as delimited text ({fault})")
 
 
-def _line_of(file: Text, skip: int) -> Callable[[int], str]:
+def line_of(file: Text, skip: int) -> Callable[[int], str]:
     """Row of the table -> its line, found by reading the text again: only a fault needs it."""
 
     def place(row: int) -> str:

@@ -19,7 +19,7 @@ from tsforecast.reading.dates import Stamps, read_stamps
 from tsforecast.reading.inference import Pattern, settle_grid
 from tsforecast.reading.rows import Missing, Rows
 
-__all__ = ["FrameOptions", "long_rows", "read_frame"]
+__all__ = ["FrameOptions", "check_options", "long_rows", "read_frame"]
 
 
 class FrameOptions(TypedDict, total=False):
@@ -79,10 +79,7 @@ def read_frame(
     without a freq: each names the first place, how many there are, and what to do.
     """
     origin = source if isinstance(source, Source) else Source(source)
-    if missing not in get_args(Missing):
-        raise ConfigError(f"missing={missing!r} is not a policy{did_you_mean(str(missing), get_args(Missing))}")
-    if season_length is not None and season_length < 1:
-        raise ConfigError(f"season_length={season_length}: must be at least 1 (1 = no season)")
+    check_options(missing, season_length)
     absent = (na_values,) if isinstance(na_values, str) else tuple(na_values)
     table, time_index = named_columns(frame, origin)
     roles = choose_columns(
@@ -101,6 +98,14 @@ def read_frame(
     stamps = _stamps(table, roles, date_format, origin)
     rows = (_melted if roles.wide else long_rows)(table, roles, stamps.times, absent, decimal, origin)
     return _panel(rows, roles, stamps, freq, season_length, missing)
+
+
+def check_options(missing: str, season_length: int | None) -> None:
+    """ConfigError for a policy that there is not, and for a season without a step."""
+    if missing not in get_args(Missing):
+        raise ConfigError(f"missing={missing!r} is not a policy{did_you_mean(str(missing), get_args(Missing))}")
+    if season_length is not None and season_length < 1:
+        raise ConfigError(f"season_length={season_length}: must be at least 1 (1 = no season)")
 
 
 def _stamps(table: pd.DataFrame, roles: Roles, date_format: str | None, source: Source) -> Stamps:

@@ -1,22 +1,24 @@
-"""The door for data: a frame, a file, several files or the name of a bundled data set becomes a Panel."""
+"""The door for data: a frame, a file, several files, an ingested or a bundled data set becomes a Panel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Unpack, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
 import pandas as pd
 
 from tsforecast.datasets import dataset_names, load_dataset
 from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
+from tsforecast.ingesting.dataset import is_dataset, open_dataset
 from tsforecast.panel import Panel
 from tsforecast.reading.cells import Source
 from tsforecast.reading.delimited import Text, holds_rows, read_rows, read_table, read_text
-from tsforecast.reading.frames import FrameOptions, read_frame
+from tsforecast.reading.frames import FrameOptions, check_options, read_frame
 
-__all__ = ["read_panel"]
+__all__ = ["check_columns", "check_file", "is_parquet", "read_panel"]
 
 Data = Panel | pd.DataFrame | pd.Series | str | Path | Sequence[str | Path]
 AnyLayout = Literal["auto", "long", "wide", "rows"]
@@ -33,7 +35,8 @@ def read_panel(
     """A panel from whatever holds the data.
 
     data      a panel (returned as it is), a frame or Series, the path of a .csv, .csv.gz, .txt, .tsv or .parquet
-              file, a list of paths (their rows belong together), or the name of a bundled data set
+              file, a list of paths (their rows belong together), the folder of an ingested dataset (its options were
+              given then), or the name of a bundled data set
     layout    "long", "wide", or "rows" (one series on each line: its name, then its values, as in the M competitions);
               by default what is evident
     sep       delimiter of text; by default the most frequent of , ; tab | in the header
@@ -63,9 +66,11 @@ def read_panel(
     paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
     if not paths:
         raise DataError("the list of files is empty")
+    if len(paths) == 1 and is_dataset(paths[0]):
+        return _dataset(paths[0], **({} if layout == "auto" else {"layout": layout}), **options)
     for path in paths:
-        _check(path)
-    tables = [path if _is_parquet(path) else read_text(path, sep, encoding) for path in paths]
+        check_file(path)
+    tables = [path if is_parquet(path) else read_text(path, sep, encoding) for path in paths]
     texts = [table for table in tables if isinstance(table, Text)]
     if layout == "rows" or (layout == "auto" and len(texts) == len(tables) and all(map(holds_rows, texts))):
         if len(texts) < len(tables):
@@ -76,7 +81,19 @@ def read_panel(
     return read_frame(frame, layout=layout, source=source, **options)
 
 
-def _check(path: Path) -> None:
+def _dataset(folder: Path, season_length: int | None = None, **options: Any) -> Panel:
+    """An ingested dataset: its rows have been read, only the season is still open."""
+    if options:
+        raise ConfigError(
+            f"{folder} is an ingested dataset: {listing(options)} cannot change how it was read; ingest the files again"
+        )
+    check_options("error", season_length)
+    panel = open_dataset(folder)
+    return panel if season_length is None else replace(panel, season_length=season_length)
+
+
+def check_file(path: Path) -> None:
+    """DataError for a path that is no file of a type that is read."""
     if path.is_dir():
         raise DataError(f"'{path}' is a folder; give the file in it that holds the data")
     if not path.exists():
@@ -89,7 +106,8 @@ def _check(path: Path) -> None:
         raise DataError(f"'{path}': files of type {path.suffix} are not read; give csv, csv.gz, txt, tsv or parquet")
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """By its name."""
     return path.suffix.lower() in (".parquet", ".pq")
 
 
@@ -100,18 +118,23 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, Source]:
         raise DataError(f"{path.name}: cannot be read as parquet ({str(fault).splitlines()[0]})") from None
 
 
+def check_columns(name: str, columns: Iterable[object], other: str, theirs: Iterable[object]) -> None:
+    """DataError where a further file has other columns than the first."""
+    differ = sorted(set(map(str, columns)) ^ set(map(str, theirs)))
+    if differ:
+        raise DataError(
+            f"{other}: columns differ from those of {name} ({listing(differ)}); "
+            "files that belong together have the same columns"
+        )
+
+
 def _appended(tables: list[tuple[pd.DataFrame, Source]]) -> tuple[pd.DataFrame, Source]:
     """The rows of several tables with the same columns, one below the other."""
     first, source = tables[0]
     if len(tables) == 1:
         return first, source
     for frame, other in tables[1:]:
-        differ = sorted(set(map(str, first.columns)) ^ set(map(str, frame.columns)))
-        if differ:
-            raise DataError(
-                f"{other.name}: columns differ from those of {source.name} ({listing(differ)}); "
-                "files that belong together have the same columns"
-            )
+        check_columns(source.name, first.columns, other.name, frame.columns)
     borders = np.cumsum([len(frame) for frame, _ in tables])
 
     def place(row: int) -> str:

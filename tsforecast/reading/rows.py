@@ -30,6 +30,12 @@ class Extent(NamedTuple):
     begins: Any  # the first time of the first series
     lacking: int  # steps that are missing from the grid
 
+    @classmethod
+    def of(cls, freq: Frequency, firsts: Times, lasts: Times, rows: int) -> Extent:
+        """From the first and last time of each series."""
+        steps = rows if freq.kind == "bars" else int((freq.ordinals(lasts) - freq.ordinals(firsts) + 1).sum())
+        return cls(rows, len(firsts), firsts[0], steps - rows)
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -100,7 +106,7 @@ class Rows:
 
         Raises DataError where a time is off the grid, or where something is missing that the policy does not allow.
         """
-        whole = self.extent(freq)
+        whole = Extent.of(freq, self.times[self.starts], self.times[self.ends - 1], len(self.times))
         self.refuse(self.off_grid(freq, whole))
         self.refuse(self.gaps(freq, missing, whole))
         full = self.widened(freq)
@@ -159,14 +165,6 @@ class Rows:
         """The rows that have a target: for bars, whose position is time."""
         blank = np.isnan(self.values[:, 0])
         return self.pick(~blank).said(self._remark(LEFT_OUT, blank, freq)) if blank.any() else self
-
-    def extent(self, freq: Frequency) -> Extent:
-        """What they are on a grid, where they are all there is; sorted."""
-        lacking = 0
-        if freq.kind != "bars":
-            first, last = freq.ordinals(self.times[self.starts]), freq.ordinals(self.times[self.ends - 1])
-            lacking = int((last - first + 1).sum()) - len(self.times)
-        return Extent(len(self.times), len(self.ids), self.times[0], lacking)
 
     def off_grid(self, freq: Frequency, whole: Extent) -> Fault | None:
         """A time that is no point of the grid."""

@@ -1,0 +1,369 @@
+"""A file that is ingested in pieces opens as the panel that it is when read whole, bit for bit; or is refused in the
+same words."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tsforecast.errors import DataError, TsforecastError
+from tsforecast.ingesting.ingest import Sizes, ingest
+from tsforecast.panel import Panel
+from tsforecast.reading.readers import read_panel
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+real = pytest.mark.skipif(not SHARED.exists(), reason="the collection of real files is not beside this checkout")
+TINY = Sizes(block=2_500, head=30, bucket=2_000, stretch=50)
+"""So small that a hundred rows are many blocks, buckets and stretches."""
+
+
+def both(files: Any, out: Path, sizes: Sizes = TINY, **options: Any) -> tuple[Panel | str, Panel | str]:
+    """What reading whole and ingesting answer: a panel, or the words of the refusal."""
+    answers: list[Panel | str] = []
+    for read in (
+        lambda: read_panel(files, **options),
+        lambda: ingest(files, out, overwrite=True, sizes=sizes, **options),
+    ):
+        try:
+            answers.append(read())
+        except TsforecastError as fault:
+            answers.append(str(fault))
+    return answers[0], answers[1]
+
+
+def assert_same(files: Any, out: Path, sizes: Sizes = TINY, **options: Any) -> Panel:
+    whole, pieces = both(files, out, sizes, **options)
+    assert isinstance(whole, Panel) and isinstance(pieces, Panel), (whole, pieces)
+    assert pieces.fingerprint() == whole.fingerprint()
+    assert pieces.notes == whole.notes
+    for name in ("starts", "ends", "values", "times", "hist", "futr"):
+        assert getattr(pieces, name).tobytes() == getattr(whole, name).tobytes(), name
+        assert getattr(pieces, name).dtype == getattr(whole, name).dtype, name
+    return pieces
+
+
+def long_table(
+    n_series: int = 7, steps: int = 40, freq: str = "h", seed: int = 0, shuffled: bool = True
+) -> pd.DataFrame:
+    """Series of different lengths in any order, each value different."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for i in range(n_series):
+        n = steps + 3 * i
+        ds = pd.date_range("2023-12-28", periods=n, freq=freq)
+        parts.append(pd.DataFrame({"unique_id": f"s{i}", "ds": ds, "y": rng.lognormal(0, 5, n)}))
+    table = pd.concat(parts, ignore_index=True)
+    table["x"], table["promo"] = rng.normal(size=len(table)), rng.integers(0, 2, len(table))
+    return table.sample(frac=1, random_state=seed, ignore_index=True) if shuffled else table
+
+
+def write(table: pd.DataFrame, path: Path, **options: Any) -> Path:
+    if path.suffix == ".parquet":
+        table.to_parquet(path, **options)
+    else:
+        table.to_csv(path, **({"index": False} | options))
+    return path
+
+
+# ---- the same panel
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv", "a.parquet"])
+@pytest.mark.parametrize("missing", ["error", "nan", "ffill"])
+def test_shuffled_rows_of_several_series_with_covariates_are_the_same_panel(tmp_path, name, missing):
+    table = long_table()
+    if missing != "error":
+        table = table.iloc[20:]
+        table.loc[table.index[:5], "y"] = np.nan
+    path = write(table, tmp_path / name, **({"sep": "\t"} if name == "a.tsv" else {}))
+    panel = assert_same(path, tmp_path / "d", target="y", hist_exog=["x"], futr_exog=["promo"], missing=missing)
+    assert len(list((tmp_path / "d" / "buckets").iterdir())) > 2, "it was cut into buckets"
+    assert read_panel(tmp_path / "d").fingerprint() == panel.fingerprint()
+
+
+@pytest.mark.parametrize("freq", ["30min", "D", "B", "W-SUN", "MS", "ME", "QE", "YS-APR"])
+def test_every_grid_is_inferred_alike(tmp_path, freq):
+    panel = assert_same(write(long_table(freq=freq), tmp_path / "a.csv"), tmp_path / "d", target="y")
+    assert panel.freq.name == freq
+
+
+def test_trading_days_become_bars_with_the_same_sentence_about_holidays(tmp_path):
+    table = long_table(4, 200, "B")
+    table = table[~((table["ds"].dt.day == 25) & (table["ds"].dt.month.isin([1, 3])))]
+    path = write(table, tmp_path / "a.csv")
+    panel = assert_same(path, tmp_path / "d", target="y")
+    assert panel.freq.name == "bars" and "are taken as holidays" in panel.notes[-1]
+    assert "gap: series 's0'" in str(both(path, tmp_path / "d", target="y", freq="B")[1])
+    blank = table.assign(y=table["y"].where(table["ds"].dt.day != 7))
+    for freq in ("bars", None):
+        found = assert_same(write(blank, tmp_path / "b.csv"), tmp_path / "d", target="y", missing="drop", freq=freq)
+        assert "rows without a value left out" in "".join(found.notes)
+
+
+@pytest.mark.parametrize("freq", [None, "bars", 5])
+def test_whole_numbers_and_bars_of_any_distance_are_positions(tmp_path, freq):
+    table = long_table(shuffled=False)
+    table["ds"] = table.groupby("unique_id").cumcount() * 5 + 10
+    assert_same(write(table, tmp_path / "a.csv"), tmp_path / "d", target="y", freq=freq)
+    odd = long_table(freq="7min").sample(frac=0.5, random_state=1)
+    assert assert_same(write(odd, tmp_path / "b.csv"), tmp_path / "d", target="y", freq="bars").freq.name == "bars"
+
+
+@pytest.mark.parametrize("freq", ["h", "D"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "+05:30", "Africa/Cairo"])
+def test_zones_by_name_and_offsets_in_text_keep_instants_below_a_day_and_clocks_above(tmp_path, freq, zone):
+    table = long_table(3, 150, freq)
+    table["ds"] = (table["ds"] + pd.Timedelta("92D")).dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+    if freq == "h":
+        table = table.drop_duplicates(["unique_id", "ds"])
+    assert_same(write(table, tmp_path / "a.parquet"), tmp_path / "d", target="y")
+    path = write(table, tmp_path / "a.csv")
+    if (zone, freq) == ("Africa/Cairo", "D"):  # one day begins at one, which text does not tell
+        whole, pieces = both(path, tmp_path / "d", target="y")
+        assert whole == pieces and "the times are irregular" in str(whole)
+    else:
+        assert_same(path, tmp_path / "d", target="y")
+
+
+def test_ids_are_the_text_they_are_and_sorted_as_text(tmp_path):
+    names = [
+        "NA",
+        "null",
+        "00123",
+        "1E5",
+        "TRUE",
+        "-",
+        "é",
+        "e\u0301",
+        "../x",
+        "=1+1",
+        "10",
+        "9",
+        "a/b",
+        "A",
+        "x" * 300,
+    ]
+    table = pd.DataFrame({"unique_id": np.tile(names, 4), "ds": np.repeat(range(4), len(names)), "y": range(60)})
+    panel = assert_same(write(table, tmp_path / "a.csv"), tmp_path / "d")
+    assert panel.ids == tuple(sorted(names))
+    numbered = table.assign(unique_id=np.tile(np.arange(len(names)) * 7, 4))
+    assert_same(write(numbered, tmp_path / "a.parquet"), tmp_path / "d")
+    assert_same(write(numbered.astype({"unique_id": "category"}), tmp_path / "b.parquet"), tmp_path / "d")
+
+
+def test_columns_are_found_as_they_are_in_a_whole_table(tmp_path):
+    table = long_table().rename(columns={"unique_id": "ticker", "ds": "day", "y": "close"})[["day", "ticker", "close"]]
+    table = table.sort_values(["day", "ticker"])
+    panel = assert_same(write(table, tmp_path / "a.csv"), tmp_path / "d")
+    assert panel.notes[0] == "columns taken: time 'day', target 'close', series named by 'ticker'"
+    alone = write(table[table["ticker"] == "s3"][["day", "close"]], tmp_path / "b.csv")
+    assert assert_same(alone, tmp_path / "d").ids == ("close",)
+    indexed = write(long_table().set_index(["unique_id", "ds"]), tmp_path / "c.parquet")
+    assert_same(indexed, tmp_path / "d", target="y")
+    by_time = write(table.set_index("day"), tmp_path / "e.parquet")
+    assert_same(by_time, tmp_path / "d")
+    positions = write(pd.DataFrame({"load": np.arange(500.0)}), tmp_path / "f.parquet")
+    assert assert_same(positions, tmp_path / "d").times.tolist() == list(range(500))
+    labelled = pd.DataFrame({"load": np.arange(500.0)}, index=pd.RangeIndex(30, 1530, 3))
+    assert assert_same(write(labelled, tmp_path / "g.parquet"), tmp_path / "d").times[1] == 33
+
+
+def test_several_files_belong_together(tmp_path):
+    table = long_table()
+    paths = [write(table.iloc[a:b], tmp_path / f"{a}.csv") for a, b in ((0, 100), (100, 130), (130, 400))]
+    panel = assert_same(paths[::-1], tmp_path / "d", target="y")
+    assert panel.fingerprint() == read_panel(table, target="y").fingerprint()
+    again = [*paths, write(table.iloc[[140, 7]], tmp_path / "again.csv")]
+    whole, pieces = both(again, tmp_path / "d", target="y")
+    assert whole == pieces and "of again.csv" in str(pieces) and "1 more such rows" in str(pieces)
+    other = write(table.drop(columns="x"), tmp_path / "other.csv")
+    whole, pieces = both([paths[0], other], tmp_path / "d", target="y")
+    assert whole == pieces and "other.csv: columns differ from those of 0.csv (x)" in str(pieces)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_encodings_delimiters_and_decimal_commas_are_read_alike(tmp_path, encoding):
+    table = long_table(3)
+    table["unique_id"] = table["unique_id"].str.replace("s", "Zürich ")
+    path = write(table, tmp_path / "a.txt", sep=";", decimal=",", encoding=encoding)
+    given = {"encoding": encoding} if encoding == "latin-1" else {}
+    assert assert_same(path, tmp_path / "d", target="y", decimal=",", **given).ids[0] == "Zürich 0"
+
+
+def test_quoted_line_breaks_blank_lines_and_a_comma_at_each_end_shift_nothing(tmp_path):
+    lines = [f'"a",2024-01-{d:02d},{d},"two\nlines",' for d in range(1, 29)]
+    path = tmp_path / "a.csv"
+    path.write_text("unique_id,ds,y,remark\n" + "\n\n".join(lines) + "\n")
+    assert assert_same(path, tmp_path / "d").lengths.tolist() == [28]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A table of a few series with a few faults, and how it is to be read."""
+    unit = draw(st.sampled_from(["h", "D", "B", "MS", "int"]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    parts = []
+    for i in range(draw(st.integers(1, 5))):
+        n = int(rng.integers(2, 40))
+        ds: Any = pd.date_range("2024-01-01", periods=n, freq=unit) if unit != "int" else np.arange(n) * 3
+        parts.append(pd.DataFrame({"unique_id": f"s{i}", "ds": ds, "y": rng.normal(size=n), "x": rng.normal(size=n)}))
+    table = pd.concat(parts, ignore_index=True)
+    for fault in draw(
+        st.lists(st.sampled_from(["gap", "blank", "blank x", "twice", "inf", "word", "empty"]), max_size=3)
+    ):
+        row = draw(st.integers(0, len(table) - 1))
+        if fault == "gap" and len(table) > 3:
+            table = table.drop(table.index[row]).reset_index(drop=True)
+        elif fault == "twice":
+            table = pd.concat([table, table.iloc[[row]]], ignore_index=True)
+        elif fault == "empty":
+            table.loc[table["unique_id"] == table.loc[row, "unique_id"], "y"] = np.nan
+        else:
+            cell = {"blank": np.nan, "blank x": np.nan, "inf": np.inf, "word": "oops"}[fault]
+            column = "x" if fault == "blank x" else "y"
+            table[column] = table[column].astype(object)
+            table.loc[row, column] = cell
+    if draw(st.booleans()):
+        table = table.sample(frac=1, random_state=1, ignore_index=True)
+    options: dict[str, Any] = {"target": "y", "missing": draw(st.sampled_from(["error", "nan", "ffill", "drop"]))}
+    if draw(st.booleans()):
+        options["hist_exog"] = ["x"]
+    if draw(st.booleans()):
+        options["freq"] = draw(st.sampled_from(["bars", *([3] if unit == "int" else ["D", unit])]))
+    return table, options
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables(), st.sampled_from([600, 2_000]), st.sampled_from([500, 5_000]))
+def test_any_table_gives_the_same_panel_or_is_refused_in_the_same_words(tmp_path, drawn, block, bucket):
+    table, options = drawn
+    path = write(table, tmp_path / "a.csv")
+    sizes = Sizes(block=block, head=1_000, bucket=bucket, stretch=20)
+    whole, pieces = both(path, tmp_path / "d", sizes, **options)
+    if isinstance(whole, str):
+        assert pieces == whole
+    else:
+        assert_same(path, tmp_path / "d", sizes, **options)
+
+
+# ---- the same refusals
+
+FAULTS = [
+    ("a,2024-01-05,oops\n", "line 402, series 'a', 2024-01-05: 'oops' in column 'y' is not a number (3 such cells)"),
+    ("a,2024-01-05,9007199254740993123456789e400\n", "'y' is inf (3 such cells)"),
+    (",2024-01-05,1\n", "line 402: the id column 'unique_id' is empty (3 such rows)"),
+    ("a,,1\n", "line 402: the time column 'ds' is empty (3 such rows)"),
+    ("a,2024-13-05,1\n", "line 402: '2024-13-05' in the time column 'ds' cannot be read"),
+    ("a,2024-01-05,1,2\n", "line 402 has 4 cells, expected 3 as in the header (a,2024-01-05,1,2)"),
+    ("a,2024-01-05\n", "line 402 has 2 cells, expected 3"),
+    ("Z\xfcrich,2024-01-05,1\n", "line 402: byte 0xfc (number 6706) is not utf-8"),
+    (
+        "a,2024-01-05,1\n",
+        "duplicate time: series 'a', 2024-01-05 occurs 4 times (line 6, line 402, line 803, line 1204",
+    ),
+    ("b,2024-01-05,\n", "series 'b' has no observed value of 'y' (1 such series: b)"),
+    ("c,2024-01-05 11:00,1\n", "duplicate time: series 'c', 2024-01-05 11:00:00 occurs 5 times"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), FAULTS, ids=[words[:40] for _, words in FAULTS])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_fault_far_into_a_file_is_refused_with_its_line_and_the_count_over_all_of_it(tmp_path, line, words, packed):
+    days = pd.date_range("2024-01-01", periods=400).strftime("%Y-%m-%d")
+    rows = "".join(f"a,{day},{i}\n" for i, day in enumerate(days))
+    later = rows.replace("a,", "d,")
+    if "11:00" in line:
+        later = line + later
+    raw = ("unique_id,ds,y\n" + rows + line + later + line + later.replace("d,", "e,") + line).encode("latin-1")
+    path = tmp_path / ("a.csv.gz" if packed else "a.csv")
+    path.write_bytes(gzip.compress(raw) if packed else raw)
+    whole, pieces = both(path, tmp_path / "d")
+    assert pieces == whole
+    assert words in str(pieces)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [path.name], "nothing is left behind"
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "ds,y\n", "ds,y,y\n1,2,3\n", "0.5,0.7\n0.6,0.8\n"])
+def test_a_file_without_rows_or_names_is_refused_in_the_same_words(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    whole, pieces = both(tmp_path / "a.csv", tmp_path / "d")
+    assert isinstance(whole, str) and pieces == whole
+
+
+def test_what_cannot_be_opened_is_refused_in_the_same_words(tmp_path):
+    (tmp_path / "broken.parquet").write_text("x")
+    (tmp_path / "book.xlsx").write_text("x")
+    packed = gzip.compress(b"ds,y\n" + b"".join(b"%d,%d\n" % (i, i % 7) for i in range(9_000)))
+    (tmp_path / "cut.csv.gz").write_bytes(packed[:-9])
+    assert "broken.parquet: cannot be read as parquet" in str(both(tmp_path / "broken.parquet", tmp_path / "d")[1])
+    for path in ("gone.csv", "book.xlsx", "cut.csv.gz"):
+        whole, pieces = both(tmp_path / path, tmp_path / "d")
+        assert isinstance(whole, str) and pieces == whole
+    whole, pieces = both(write(long_table(), tmp_path / "a.csv"), tmp_path / "d", encoding="latin-99")
+    assert isinstance(whole, str) and pieces == whole
+
+
+def test_dates_that_only_later_rows_could_settle_are_asked_for_and_never_guessed(tmp_path):
+    days = [f"{d:02d}/{m:02d}/2024" for m in (1, 2) for d in range(1, 13 if m == 1 else 29)]
+    table = pd.DataFrame({"ds": days, "y": np.arange(len(days))})
+    table["ds"] = [f"{d:02d}/01/2024" for d in range(1, 13)] * 2 + [f"{d:02d}/01/2024" for d in range(13, 29)]
+    table.insert(0, "unique_id", ["a"] * 12 + ["b"] * 28)
+    path = write(table, tmp_path / "a.csv")
+    few = Sizes(block=200, head=5, bucket=500, stretch=50)
+    whole, pieces = both(path, tmp_path / "d", few)
+    assert isinstance(whole, Panel) and "are ambiguous: 01/01/2024 may be" in str(pieces)
+    assert_same(path, tmp_path / "d", few, date_format="%d/%m/%Y")
+
+
+def test_roles_that_only_later_rows_could_settle_are_asked_for_and_never_guessed(tmp_path):
+    table = long_table(3, 60, shuffled=False).rename(columns={"unique_id": "sensor", "y": "load"})
+    table = table[["ds", "sensor", "load"]].assign(remark="")
+    path = write(table, tmp_path / "a.csv")
+    few = Sizes(block=1_500, head=5, bucket=2_000, stretch=50)
+    whole, pieces = both(path, tmp_path / "d", few)
+    assert isinstance(whole, Panel)
+    assert "rows do not settle the series, the target, and a large table is not read to its end" in str(pieces)
+    assert str(pieces).endswith("say which column it is with --id, --target")
+    assert_same(path, tmp_path / "d", few, id="sensor", target="load")
+
+
+def test_wide_tables_and_series_on_a_line_are_left_to_the_reader_that_holds_them(tmp_path):
+    wide = long_table().pivot(index="ds", columns="unique_id", values="y")
+    for path in (write(wide, tmp_path / "w.csv", index=True), write(wide, tmp_path / "w.parquet")):
+        with pytest.raises(DataError, match="7 columns are a series each; only long tables"):
+            ingest(path, tmp_path / "d")
+    (tmp_path / "m.csv").write_text("V1,V2,V3\nH1,1,2\nH2,1,4\n")
+    with pytest.raises(DataError, match="each line is one series; only long tables"):
+        ingest(tmp_path / "m.csv", tmp_path / "d")
+
+
+# ---- real files
+
+REAL = [
+    ("prices/bokeh_stocks.csv", {"target": "Close"}),
+    ("prices/arch_wti.csv", {"na_values": ".", "missing": "drop"}),
+    ("classics/co2.csv", {"date_format": "%Y%m%d", "missing": "ffill"}),
+    ("ett/ETTh1.csv", {"target": "OT", "hist_exog": ["HUFL", "HULL"]}),
+    ("nab/data/realKnownCause/nyc_taxi.csv", {}),
+    ("nab/data/realKnownCause/machine_temperature_system_failure.csv", {}),
+    ("nab/data/realTraffic/TravelTime_387.csv", {}),
+    ("sea_surface_temperature/sea_surface_temperature.csv", {}),
+]
+
+
+@real
+@pytest.mark.parametrize(("name", "options"), REAL)
+def test_real_files_are_ingested_or_refused_as_they_are_read(tmp_path, name, options):
+    sizes = Sizes(block=1 << 16, head=30_000, bucket=1 << 17, stretch=2_000)
+    whole, pieces = both(SHARED / name, tmp_path / "d", sizes, **options)
+    if isinstance(whole, str):
+        assert pieces == whole
+    else:
+        assert_same(SHARED / name, tmp_path / "d", sizes, **options)

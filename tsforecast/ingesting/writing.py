@@ -1,0 +1,128 @@
+"""The folder of a dataset: there as a whole, or not at all; its arrays and tables, each safely on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tsforecast.errors import ConfigError, listing
+from tsforecast.ingesting.dataset import MANIFEST, SERIES
+from tsforecast.reading.rows import Rows
+
+__all__ = ["ArrayFile", "check_free", "new_folder", "write_bucket", "write_table", "written"]
+
+_OURS = {MANIFEST, SERIES, "arrays", "buckets"}
+
+
+def check_free(out: Path, overwrite: bool) -> None:
+    """Raise ConfigError where `out` cannot become a dataset, before any work is done."""
+    found = out.resolve()
+    above = next(folder for folder in found.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out}: nothing can be written in '{above}'; name another folder")
+    if not found.exists():
+        return
+    if not found.is_dir():
+        raise ConfigError(f"--out {out}: there is a file of that name; name another folder")
+    names = {path.name for path in found.iterdir()}
+    if not names:
+        return
+    if MANIFEST not in names:
+        raise ConfigError(f"--out {out}: the folder is not empty and holds no dataset; name another folder")
+    if not overwrite:
+        raise ConfigError(
+            f"--out {out}: there is a dataset already; name another folder, or replace it with --overwrite"
+        )
+    if foreign := sorted(name for name in names - _OURS if not name.startswith(".")):
+        raise ConfigError(
+            f"--out {out}: not replaced, since it also holds what no dataset has ({listing(foreign)}); "
+            "move that away, or name another folder"
+        )
+
+
+@contextmanager
+def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+    """A folder to write in, beside `out`, which becomes `out` when all went well; a crash leaves what was there."""
+    check_free(out, overwrite)
+    place = out.resolve()  # where `out` is a link, what it leads to is replaced
+    place.parent.mkdir(parents=True, exist_ok=True)
+    made, old = (place.with_name(f".{place.name}.{uuid4().hex[:12]}.{word}") for word in ("part", "old"))
+    try:
+        made.mkdir()
+        yield made
+        for folder in (made, *(path for path in made.rglob("*") if path.is_dir())):
+            _sync(folder)
+        check_free(out, overwrite)
+        if place.exists():
+            os.replace(place, old)
+        os.replace(made, place)
+        _sync(place.parent)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        if old.exists() and not place.exists():
+            os.replace(old, place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """A renamed or new file is safe once its folder is on disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that is on disk when the block ends."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """One parquet file."""
+    with written(path) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def write_bucket(rows: Rows, instants: bool, path: Path) -> None:
+    """Rows as the table `unique_id, ds, y` and covariates; `ds` is in UTC where times are instants."""
+    ids = pa.DictionaryArray.from_arrays(pa.array(rows.codes.astype(np.int32)), pa.array(rows.ids, pa.string()))
+    kind = pa.int64()
+    if rows.times.dtype.kind == "M":
+        kind = pa.timestamp("us", tz="UTC" if instants else None)
+    columns: dict[str, Any] = {"unique_id": ids, "ds": pa.array(rows.times.view(np.int64)).cast(kind)}
+    columns |= {
+        name: pa.array(np.ascontiguousarray(rows.values[:, c])) for c, name in enumerate(("y", *rows.columns[1:]))
+    }
+    write_table(pa.table(columns), path)
+
+
+class ArrayFile:
+    """A .npy file that is written from its beginning to its end."""
+
+    def __init__(self, file: IO[bytes], kind: str, shape: tuple[int, ...]) -> None:
+        self.file, self.kind = file, kind
+        header = {"descr": kind, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+
+    def append(self, rows: npt.NDArray[Any]) -> None:
+        """The next rows."""
+        rows = np.ascontiguousarray(rows)
+        assert rows.dtype.itemsize == np.dtype(self.kind).itemsize
+        self.file.write(rows.reshape(-1).view(np.uint8).data)
