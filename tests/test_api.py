@@ -11,7 +11,7 @@ import pytest
 
 import tsforecast as tsf
 from tsforecast.api import Options
-from tsforecast.cli_options import RUN, VERDICT
+from tsforecast.cli_options import RUN, VERDICT, WORKING
 from tsforecast.config import READING, RunConfig
 
 SMALL = {"horizon": 3, "n_windows": 2}
@@ -131,7 +131,7 @@ def test_python_and_config_spell_every_setting_the_same_way() -> None:
     assert set(Options.__annotations__) == (own - trust - work) | set(READING), (
         "audit and plan take what backtest takes"
     )
-    assert own | {"require"} | set(READING) | {"data", "models"} == {*RUN, *VERDICT} - {"config", "set_"} | NO_FLAG
+    assert own | {"require"} | set(READING) | {"data", "models"} == {*RUN, *VERDICT, *WORKING} - {"config", "set_"} | NO_FLAG
 
 
 NO_FLAG = {"quantiles", "sep", "decimal", "encoding"}

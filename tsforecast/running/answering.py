@@ -15,7 +15,7 @@ from tsforecast.folds import Fold
 from tsforecast.forecast import Failure, Fitted, Forecast, Forecaster
 from tsforecast.running.chunks import chunk
 
-__all__ = ["Said", "answer", "is_local", "nothing_said"]
+__all__ = ["Said", "answer", "end_to_end", "is_local", "nothing_said"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +150,7 @@ def _failed(fold: Fold, reason: str, levels: tuple[float, ...]) -> Forecast:
 
 def _joined(parts: Sequence[Said]) -> Said:
     """What was said of some series and of the series after them."""
-    levels = tuple(sorted({q for part in parts for q in part.levels}))
-    forecasts = tuple(
-        _one_below_the_other(pieces, levels) for pieces in zip(*(p.forecasts for p in parts), strict=True)
-    )
+    forecasts = tuple(end_to_end(pieces) for pieces in zip(*(p.forecasts for p in parts), strict=True))
     curves = [part.curves for part in parts if part.curves is not None]
     return Said(
         forecasts,
@@ -163,7 +160,12 @@ def _joined(parts: Sequence[Said]) -> Said:
     )
 
 
-def _one_below_the_other(pieces: Sequence[Forecast], levels: tuple[float, ...]) -> Forecast:
+def end_to_end(pieces: Sequence[Forecast]) -> Forecast:
+    """Forecasts of some series, of the series after them, and so on, as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    levels = tuple(sorted({q for piece in pieces for q in piece.levels}))
+
     def widened(piece: Forecast) -> np.ndarray[Any, Any]:
         whole = np.full((*piece.point.shape, len(levels)), np.nan)
         whole[:, :, [levels.index(q) for q in piece.levels]] = piece.quantiles

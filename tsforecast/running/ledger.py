@@ -63,10 +63,11 @@ class Ledger:
             else:
                 self._db = sqlite3.connect(path, isolation_level=None)
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(TABLES)
             self._db.execute("SELECT 1 FROM tasks").fetchone()
         except sqlite3.DatabaseError as error:
+            if hasattr(self, "_db"):
+                self._db.close()
             if isinstance(error, sqlite3.OperationalError) and not readonly:
                 raise
             raise DataError(f"{path}: the ledger of the run cannot be read ({error}); start it anew") from None
@@ -76,8 +77,9 @@ class Ledger:
         self._db.close()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """All that is written inside the block, or nothing of it, is on the disk after it."""
+    def together(self, lasting: bool = True) -> Iterator[None]:
+        """All that is written inside the block, or nothing of it, is in the ledger after it; `lasting`: on the disk."""
+        self._db.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -90,8 +92,11 @@ class Ledger:
             raise
 
     def begin(self, task: Stretch, origin: str) -> None:
-        """A task is begun in this process: should it take the process with it, that is known."""
-        with self.together():
+        """A task is begun in this process: should it take the process with it, that is known.
+
+        It need not outlive the machine, so nothing waits for the disk.
+        """
+        with self.together(lasting=False):
             self._db.execute(
                 "INSERT INTO tasks (model, fold, first, last, origin, attempts) VALUES (?, ?, ?, ?, ?, 1) "
                 "ON CONFLICT DO UPDATE SET attempts = attempts + 1",

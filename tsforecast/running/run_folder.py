@@ -44,11 +44,15 @@ class RunFolder:
         with spelled_out(place):
             self.parts.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.work / "lock", place)
-            for left in (*self.parts.glob(f"*{TEMPORARY}"), *self.work.glob(f"*{TEMPORARY}")):
-                left.unlink()
-            for left in (self.work / "data", self.work / "final"):
-                shutil.rmtree(left, ignore_errors=True)
-            self.ledger = Ledger(self.work / "ledger.sqlite")
+            try:
+                for left in (*self.parts.glob(f"*{TEMPORARY}"), *self.work.glob(f"*{TEMPORARY}")):
+                    left.unlink()
+                for left in (self.work / "data", self.work / "final"):
+                    shutil.rmtree(left, ignore_errors=True)
+                self.ledger = Ledger(self.work / "ledger.sqlite")
+            except BaseException:
+                self._lock.close()
+                raise
         self._entries: dict[Stretch, Entry] = {}
 
     def __enter__(self) -> RunFolder:

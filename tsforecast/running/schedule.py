@@ -78,25 +78,30 @@ def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None)
     if not queue:
         return
     alone = _Alone(job, store, how, tally)
+    fatal = set[str]()
     for task, times in store.begun():
         if times >= TRIES or how.elsewhere:
+            fatal |= {task.model} if times >= TRIES else set()
             queue.skip(task)
             alone.run(task)
     if not how.elsewhere:
-        _here(job, store, queue, how, tally)
+        _here(job, store, queue, how, tally, fatal)
     if queue:
         assert isinstance(store, RunFolder)
         name = how.executor if how.executor.startswith("dask") else "processes"
-        with _opened(open_executor(name, how.workers, job.threads)) as executor:
+        workers = 1 if how.executor == "serial" else how.workers
+        with _opened(open_executor(name, workers, job.threads)) as executor:
             _there(_Errands(job, store), queue, executor, how.task_limit, alone, tally)
 
 
-def _here(job: Job, store: Store, queue: Queue, how: How, tally: _Tally) -> None:
-    """One task after the other; with `auto`, what is long enough for worker processes is left to them."""
+def _here(job: Job, store: Store, queue: Queue, how: How, tally: _Tally, fatal: set[str]) -> None:
+    """One task after the other. Left to worker processes is what takes long enough, with `auto`, and models that have
+    brought this process down before."""
     leave = how.executor == "auto" and how.workers > 1 and isinstance(store, RunFolder)
 
     def waiting() -> list[str]:
-        return [model for model in job.recipes if not (leave and queue.expected(model) > WORTH)]
+        mine = [model for model in job.recipes if model not in fatal]
+        return [model for model in mine if not (leave and queue.expected(model) > WORTH)]
 
     while (task := queue.again() or queue.take(waiting())) is not None:
         store.begin(job, task)

@@ -15,14 +15,17 @@ import pandas as pd
 from tsforecast.folds import Fold
 from tsforecast.forecast import Forecast
 from tsforecast.results import quantile_column
+from tsforecast.running.answering import end_to_end
 from tsforecast.running.chunks import chunk, within
 from tsforecast.running.job import Job
+from tsforecast.running.ledger import Stretch
 from tsforecast.running.queue import Store
 
 __all__ = ["tables"]
 
 HISTORY_SERIES = 12  # as many as a report plots
 BLOCK = 4096  # series whose past is looked at together
+BATCH = 1 << 17  # rows of the table of forecasts that are made together
 
 
 def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -32,6 +35,7 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
             tasks = store.done(model, start)
             answers = [store.answer(task) for task in tasks]
             assert sum(task.last - task.first for task in tasks) == len(job.panel), f"{model}, fold {start}: unfinished"
+            batches = _batches(tasks, answers, BATCH // (job.plan.horizon or 1))
             fit, predict = (sum(getattr(a, f"{word}_seconds") for a in answers) for word in ("fit", "predict"))
             for place, fold in enumerate(group):
                 seconds = {
@@ -39,9 +43,11 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
                     "fit_seconds": [fit if place == 0 else 0.0],
                     "predict_seconds": [predict / len(group)],
                 }
-                for task, said in zip(tasks, answers, strict=True):
-                    part = within(fold, task.first, task.last)
-                    for name, frame in _said(part, said.forecast(place, part)):
+                for batch in batches:
+                    parts = [within(fold, task.first, task.last) for task, _ in batch]
+                    forecasts = [said.forecast(place, part) for (_, said), part in zip(batch, parts, strict=True)]
+                    whole = within(fold, batch[0][0].first, batch[-1][0].last)
+                    for name, frame in _said(whole, end_to_end(forecasts)):
                         yield name, _of(model, fold, frame)
                 yield "tasks", _of(model, fold, pd.DataFrame(seconds))
             for said in answers:
@@ -51,6 +57,20 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
         for first in range(0, len(job.panel), BLOCK):
             yield "pasts", _past_table(fold, first, min(first + BLOCK, len(job.panel)))
     yield "history", _history_table(job.folds[0])
+
+
+def _batches(tasks: list[Stretch], answers: list[Any], most: int) -> list[list[tuple[Stretch, Any]]]:
+    """Tasks next to each other, together up to so many series: a table costs time however few rows it has."""
+    found: list[list[tuple[Stretch, Any]]] = []
+    size = most
+    for task, said in zip(tasks, answers, strict=True):
+        series = task.last - task.first
+        if size + series > most:
+            found.append([])
+            size = 0
+        found[-1].append((task, said))
+        size += series
+    return found
 
 
 def _of(model: str, fold: Fold, frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,12 @@ from tsforecast.errors import TsforecastError
 __all__ = ["Locked", "OutOfSpace", "Stopped", "spelled_out"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LEDGER_FULL = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+)
 
 
 class Locked(TsforecastError):
@@ -37,7 +43,7 @@ def spelled_out(place: Path) -> Iterator[None]:
             raise
         raise OutOfSpace(f"{error.filename or place}: {error.strerror}") from error
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+        if getattr(error, "sqlite_errorcode", None) not in LEDGER_FULL:
             raise
         raise OutOfSpace(f"{place}: {error}") from error
 

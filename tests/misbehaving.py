@@ -1,0 +1,106 @@
+"""Models that do what models should not, on one series and not on the others. Workers import them by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tsforecast.errors import DataError
+from tsforecast.forecast import Forecast
+from tsforecast.models.naive import Naive
+from tsforecast.panel import Panel, View
+
+
+@dataclass(frozen=True)
+class Bad:
+    """The naive forecast, and something else where series `victim` is among those to forecast.
+
+    how    what happens
+    local  as it says of itself
+    """
+
+    how: str
+    victim: str = "s05"
+    local: bool = True
+    counter: str | None = None
+    name = "bad"
+
+    def fit(self, past: Panel, horizon: int) -> Bad:
+        if self.how == "raises in fit" and self.victim in past.ids:
+            raise np.linalg.LinAlgError("singular matrix\nand more")
+        if self.counter is not None:
+            with open(self.counter, "a") as file:
+                file.write(" ".join(past.ids) + "\n")
+        return self
+
+    def predict(self, views: list[View]) -> list[Any]:
+        return [self._one(view) for view in views]
+
+    def _one(self, view: View) -> Any:
+        found = Naive().fit(view.past, view.future.horizon).predict(view)
+        return getattr(self, self.how.replace(" ", "_"))(found) if self.victim in found.ids else found
+
+    def raises_in_fit(self, found: Forecast) -> Forecast:
+        raise AssertionError("not reached")
+
+    def raises(self, found: Forecast) -> Forecast:
+        raise ZeroDivisionError("no luck today")
+
+    def refuses(self, found: Forecast) -> Forecast:
+        raise DataError(f"series '{self.victim}' is not for this model; leave it out")
+
+    def leaves(self, found: Forecast) -> Forecast:
+        raise SystemExit(7)
+
+    def lacks_memory(self, found: Forecast) -> Forecast:
+        raise MemoryError
+
+    def answers_nan(self, found: Forecast) -> Forecast:
+        return replace(found, point=np.where([[i == self.victim] for i in found.ids], np.nan, found.point))
+
+    def answers_a_number(self, found: Forecast) -> Any:
+        return 42
+
+    def answers_too_few_steps(self, found: Forecast) -> Forecast:
+        return found.tail(1)
+
+    def hangs(self, found: Forecast) -> Forecast:
+        time.sleep(3600)
+        return found
+
+    def is_killed(self, found: Forecast) -> Forecast:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    def segfaults(self, found: Forecast) -> Forecast:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        return found
+
+    def is_good(self, found: Forecast) -> Forecast:
+        return found
+
+
+@dataclass(frozen=True)
+class KillsTheRun:
+    """The naive forecast, which takes the main process along the first `times` times that it sees series s05."""
+
+    marks: str
+    times: int
+    local: bool = True
+    name = "killer"
+
+    def fit(self, past: Panel, horizon: int) -> KillsTheRun:
+        return self
+
+    def predict(self, views: list[View]) -> list[Forecast]:
+        marks = Path(self.marks)
+        if any("s05" in past.ids for past, _ in views) and len(list(marks.iterdir())) < self.times:
+            (marks / str(time.monotonic_ns())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [Naive().fit(past, future.horizon).predict(View(past, future)) for past, future in views]
