@@ -104,3 +104,14 @@ class KillsTheRun:
             (marks / str(time.monotonic_ns())).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return [Naive().fit(past, future.horizon).predict(View(past, future)) for past, future in views]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleeps(Naive):
+    """The naive forecast, which takes a while and no processor."""
+
+    name = "sleeps"
+
+    def fit(self, past: Panel, horizon: int, /) -> Any:
+        time.sleep(0.15 * len(past))
+        return super().fit(past, horizon)

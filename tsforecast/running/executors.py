@@ -97,7 +97,8 @@ class Dask:
         try:
             self._client = Client(self._cluster if address is None else address, timeout="15s", set_as_default=False)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"executor=dask://{address}: no scheduler answers there ({error})") from None
+            where = f"executor={address}".replace("tcp://", "dask://")
+            raise ConfigError(f"{where}: no scheduler answers there ({error})") from None
         self.slots, self.heals = max(sum(self._client.nthreads().values()), 1), True
         self._calls: WeakSet[Future[Any]] = WeakSet()
         needs: dict[bool, dict[str, Any]] = {False: {}, True: {"resources": {"GPU": 1}}}

@@ -1,0 +1,216 @@
+"""Where and how tasks run changes no bit of a result."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cases import SMALL, sensors
+from kept_runs import twelve
+from misbehaving import Sleeps
+
+from tsforecast.backtesting import make_job, run_backtest
+from tsforecast.errors import ConfigError
+from tsforecast.folds import Plan
+from tsforecast.models.arima import ARIMA
+from tsforecast.models.linear import Ridge
+from tsforecast.models.naive import Drift, Naive, SeasonalNaive
+from tsforecast.models.naive2 import Naive2
+from tsforecast.models.recurrent import LSTM
+from tsforecast.panel import Panel
+from tsforecast.running import queue, schedule
+from tsforecast.running.executors import Processes, lost_by
+from tsforecast.running.keys import model_settings
+from tsforecast.running.numerics import pinned
+from tsforecast.running.schedule import How
+
+MODELS: dict[str, Any] = {
+    "naive": Naive(),
+    "week": SeasonalNaive(),
+    "drift": Drift(),
+    "naive2": Naive2(),
+    "arima": ARIMA(order=(1, 0, 0)),
+    "ridge": Ridge(input_size=14),
+    "lstm": LSTM(n_seeds=2, **SMALL),
+}
+LOCAL = {name: model for name, model in MODELS.items() if name not in ("ridge", "lstm")}
+PLAN = Plan(horizon=5, n_windows=4, refit=2)
+needs_dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="Dask is not installed")
+
+
+def digest(panel: Panel, models: dict[str, Any] = MODELS, plan: Plan = PLAN, **how: Any) -> str:
+    found: str = run_backtest(panel, models, plan, how=How(**how)).facts["digest"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def data() -> Panel:
+    return sensors([120 - 3 * i for i in range(20)])
+
+
+@pytest.fixture(scope="module")
+def serial(data: Panel) -> str:
+    return digest(data)
+
+
+def test_the_size_of_tasks_changes_no_bit(data: Panel, serial: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (1, 7):
+        monkeypatch.setattr(queue, "FIRST", size)
+        monkeypatch.setattr(queue, "GROWTH", 1)
+        assert digest(data) == serial
+    assert digest(data, plan=replace(PLAN, horizon=4)) != serial, "control"
+
+
+def test_the_order_of_the_series_in_memory_changes_no_bit(data: Panel, serial: str) -> None:
+    turned = np.argsort(-data.starts)
+    rows = np.concatenate([np.arange(data.starts[i], data.ends[i]) for i in turned])
+    ends = np.empty(len(data), dtype=np.int64)
+    ends[turned] = np.cumsum(data.lengths[turned])
+    arrays = {name: getattr(data, name)[rows] for name in ("values", "times", "hist", "futr")}
+    other = replace(data, starts=ends - data.lengths, ends=ends, **arrays)
+    assert digest(other) == serial and other.fingerprint() == data.fingerprint()
+
+
+def test_other_models_in_the_run_change_no_bit(data: Panel) -> None:
+    together = run_backtest(data, MODELS, PLAN).forecasts
+    alone = run_backtest(data, {"arima": MODELS["arima"]}, PLAN).forecasts
+    assert together[together["model"] == "arima"].reset_index(drop=True).equals(alone)
+
+
+def test_a_task_has_the_same_threads_whatever_this_process_is_set_to(data: Panel) -> None:
+    before = torch.get_num_threads()
+    ridge = {"ridge": MODELS["ridge"]}
+    try:
+        torch.set_num_threads(2)
+        with pinned(1):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        two = digest(data, ridge)
+        torch.set_num_threads(1)
+        assert digest(data, ridge) == two
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_settings_tell_models_apart_and_the_same_ones_together() -> None:
+    settings = [model_settings(m) for m in (Naive(), Drift(), Ridge(), Ridge(input_size=3), LSTM(), LSTM(seed=1))]
+    assert len({str(s) for s in settings}) == len(settings)
+    assert model_settings(LSTM(**SMALL)) == model_settings(LSTM(**SMALL))
+
+    @dataclass
+    class Mine:
+        function: Any
+
+    same = [model_settings(Mine(lambda x: x + 1)) for _ in range(2)]  # type: ignore[arg-type]
+    other = model_settings(Mine(lambda x: x + 2))  # type: ignore[arg-type]
+    assert same[0] == same[1] != other
+
+
+def test_tasks_grow_until_they_take_long_enough(data: Panel) -> None:
+    from tsforecast.running.ledger import Stretch
+    from tsforecast.running.memory import InMemory
+
+    many = Panel(**{**vars(twelve()), "ids": tuple(f"s{i:05d}" for i in range(12))})
+    tasks = queue.Queue(make_job(many, {"naive": Naive()}, Plan(horizon=3, n_windows=1)), InMemory())
+    assert tasks.take(["naive"], jobs=2) == Stretch("naive", 0, 0, 2), "three tasks for each of two workers"
+    tasks.learned(Stretch("naive", 0, 0, 2), 80.0)
+    assert tasks.take(["naive"]) == Stretch("naive", 0, 2, 3) and tasks.expected("naive") == 9 * 40
+    tasks.learned(Stretch("naive", 0, 2, 3), 4.0)
+    assert tasks.take(["naive"]) == Stretch("naive", 0, 3, 8)
+    tasks.put_back(Stretch("naive", 0, 3, 8))
+    tasks.learned(Stretch("naive", 0, 3, 8), 0.0)
+    assert tasks.take(["naive"]) == Stretch("naive", 0, 3, 8) and tasks.take(["naive"]) == Stretch("naive", 0, 8, 12)
+    assert tasks.take(["naive"]) is None and not tasks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_worker_processes_change_no_bit(data: Panel, serial: str, jobs: int) -> None:
+    assert digest(data, executor="processes", jobs=jobs) == serial
+
+
+@pytest.mark.slow
+@needs_dask
+def test_a_dask_cluster_changes_no_bit_though_its_workers_are_killed(
+    data: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "FIRST", 2)
+    monkeypatch.setattr(queue, "GROWTH", 1)
+    expected = digest(data, LOCAL)
+    killed: list[int] = []
+    stop = threading.Event()
+
+    def kill() -> None:
+        while not stop.wait(2.0):
+            import psutil
+
+            workers = [p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+            if workers:
+                killed.append(workers[len(killed) % len(workers)].pid)
+                os.kill(killed[-1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        assert digest(data, LOCAL, executor="dask", jobs=2) == expected
+    finally:
+        stop.set()
+        killer.join()
+    assert killed
+
+
+@needs_dask
+def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
+
+    def nobody(*args: Any, **kwargs: Any) -> Any:
+        raise OSError("Timed out trying to connect")
+
+    monkeypatch.setattr(distributed, "Client", nobody)
+    with pytest.raises(ConfigError, match=r"dask://127\.0\.0\.1:1: no scheduler answers there"):
+        digest(twelve(), LOCAL, executor="dask://127.0.0.1:1")
+
+
+def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"pip install 'tsforecast-toolkit\[dask\]'"):
+        digest(twelve(), LOCAL, executor="dask")
+
+
+def test_what_a_lost_worker_leaves_is_told_from_what_a_call_raises() -> None:
+    from concurrent.futures import BrokenExecutor
+
+    assert lost_by(ValueError("no")) == ""
+    assert lost_by(BrokenExecutor("The exit codes of the workers are {SIGSEGV(-11)}")).endswith("died (SIGSEGV(-11))")
+    assert lost_by(BrokenExecutor("something else")) == "its worker process died"
+
+
+@pytest.mark.slow
+def test_what_takes_long_goes_to_workers_by_itself_where_the_run_is_kept(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kept_runs import kept
+
+    from tsforecast.reporting import report
+
+    monkeypatch.setattr(report, "write_report", lambda result, path: path.write_text("a page"))
+    monkeypatch.setattr(schedule, "WORTH", 0.5)
+    monkeypatch.setattr(queue, "FIRST", 2)
+    opened: list[int] = []
+    real = Processes.__init__
+    monkeypatch.setattr(Processes, "__init__", lambda self, *given: opened.append(given[0]) or real(self, *given))
+    job = make_job(twelve(), {"naive": Naive(), "sleeps": Sleeps()}, Plan(horizon=3, n_windows=2))
+    heard: list[float] = []
+    result = kept(tmp_path / "r", How(jobs=2), job)
+    assert opened == [2] and not heard
+    assert result.facts["digest"] == run_backtest(twelve(), job.recipes, job.plan).facts["digest"]
+    kept(tmp_path / "s", How(jobs=1), job)
+    assert opened == [2], "not with one core"
