@@ -23,7 +23,7 @@ TENSOR_ROOMS = (
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
-JUDGES = ("backtesting", "folds", "results", "running*", "judging*", "auditing*", "planning*")
+JUDGES = ("backtesting", "folds", "results", "ingesting*", "running*", "judging*", "auditing*", "planning*")
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""
@@ -232,6 +232,9 @@ PLANTED = [
     (knows_too_much, "backtesting", "from tsforecast.models.naive import Naive"),
     (knows_too_much, "backtesting", "def f():\n    from tsforecast.models import model_class"),
     (knows_too_much, "judging.metrics", "def f():\n    import torch"),
+    (knows_too_much, "ingesting.sorting", "def f():\n    from tsforecast.windows import Windows\n    import torch"),
+    (heavy_at_import, "cli_ingest", "from tsforecast.ingesting.ingest import ingest"),
+    (runs_code, "ingesting.dataset", "import numpy as np\nx = np.load('a.npy', allow_pickle=True)"),
     (knows_too_much, "running.answering", "def f():\n    from tsforecast.models import model_class"),
     (away_from_home, "running.schedule", "def f():\n    import loky"),
     (away_from_home, "store", "import sqlite3"),
@@ -290,7 +293,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_asking_for_help_imports_nothing_heavy() -> None:
-    for command in ([], ["backtest"], ["audit"], ["plan"]):
+    for command in ([], ["backtest"], ["audit"], ["plan"], ["ingest"]):
         argv = ["tsforecast", *command, "--help"]
         ask = f"sys.argv = {argv}\nfrom tsforecast.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
         assert imported_by(ask) == set()

@@ -113,7 +113,7 @@ def ingest(
 
         def keep(number: int, rows: Rows) -> None:
             pieces.add(number, rows)
-            write_bucket(rows, not found.freq.wall, folder / bucket_file(number))
+            write_bucket(rows, found.freq.tz is not None and not found.freq.wall, folder / bucket_file(number))
 
         remarks = fill(found, roles, source, missing, keep, stages.stage("filling", 0.75, 0.9))
         joined = pieces.joined()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import gzip
 import io
 import zlib
@@ -88,7 +87,7 @@ class TextStream(Text):
     def lines(self) -> Iterator[str]:
         """Each line of the file with its end."""
         with self._decoded() as file:
-            yield from file
+            yield from iter(lambda: file.readline(max(self.block_size, _CHUNK)), "")  # no line is held that is longer
 
     def blocks(self, wanted: Collection[str] | None = None) -> Iterator[pd.DataFrame]:
         """The rows, every cell as text."""
@@ -111,10 +110,12 @@ class TextStream(Text):
                 raise self._wrong_width(str(fault)) from None
 
     def _wrong_width(self, fault: str) -> DataError:
-        try:
-            return wrong_width(self, len(self.columns), fault)
-        except csv.Error:  # a cell beyond what the csv module bears
-            return self.error(f"cannot be read as delimited text ({fault}); name the delimiter with sep= (--sep)")
+        if "straddling" in fault:
+            return self.error(
+                f"a row goes on for more than {self.block_size:,} bytes; close the quotation mark that was left open, "
+                "or name the delimiter with sep= (--sep)"
+            )
+        return wrong_width(self, len(self.columns), fault)
 
     def _raw(self) -> IO[bytes]:
         return cast("IO[bytes]", gzip.open(self.path, "rb")) if self.packed else self.path.open("rb")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from tsforecast.errors import ConfigError, listing
 from tsforecast.ingesting.dataset import MANIFEST, SERIES
 from tsforecast.reading.rows import Rows
+from tsforecast.running import durable
 
 __all__ = ["ArrayFile", "check_free", "new_folder", "write_bucket", "write_table", "written"]
 
@@ -53,35 +55,32 @@ def check_free(out: Path, overwrite: bool) -> None:
 @contextmanager
 def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     """A folder to write in, beside `out`, which becomes `out` when all went well; a crash leaves what was there."""
-    check_free(out, overwrite)
     place = out.resolve()  # where `out` is a link, what it leads to is replaced
+    for left in sorted(place.parent.glob(f".{glob.escape(place.name)}.*.old")):
+        if place.exists():
+            shutil.rmtree(left, ignore_errors=True)
+        else:  # a crash came between the two renames below
+            os.replace(left, place)
+    check_free(out, overwrite)
     place.parent.mkdir(parents=True, exist_ok=True)
-    made, old = (place.with_name(f".{place.name}.{uuid4().hex[:12]}.{word}") for word in ("part", "old"))
+    made, old = (place.with_name(f".{place.name}.{token_hex(6)}.{word}") for word in ("part", "old"))
     try:
         made.mkdir()
         yield made
         for folder in (made, *(path for path in made.rglob("*") if path.is_dir())):
-            _sync(folder)
-        check_free(out, overwrite)
+            durable.sync_folder(folder)
+        durable.point("rename")
         if place.exists():
             os.replace(place, old)
+            durable.point("renamed the old one")
         os.replace(made, place)
-        _sync(place.parent)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         if old.exists() and not place.exists():
             os.replace(old, place)
         raise
+    durable.sync_folder(place.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """A renamed or new file is safe once its folder is on disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -89,8 +88,10 @@ def written(path: Path) -> Iterator[IO[bytes]]:
     """A new file that is on disk when the block ends."""
     path.parent.mkdir(exist_ok=True)
     with path.open("xb") as file:
+        durable.point("write")
         yield file
         file.flush()
+        durable.point("fsync")
         os.fsync(file.fileno())
 
 
@@ -101,7 +102,7 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def write_bucket(rows: Rows, instants: bool, path: Path) -> None:
-    """Rows as the table `unique_id, ds, y` and covariates; `ds` is in UTC where times are instants."""
+    """Rows as the table `unique_id, ds, y` and covariates; `instants`: the times count as UTC."""
     ids = pa.DictionaryArray.from_arrays(pa.array(rows.codes.astype(np.int32)), pa.array(rows.ids, pa.string()))
     kind = pa.int64()
     if rows.times.dtype.kind == "M":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -60,9 +61,8 @@ def named_columns(frame: pd.DataFrame | pd.Series, source: Source) -> tuple[pd.D
     else:
         labels = [f"index{i}" if name is None else str(name) for i, name in enumerate(frame.index.names)]
     columns = labels + [_column_name(name) for name in frame.columns]
-    twice = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
-    if twice:
-        raise source.error(f"column '{twice[0]}' occurs {columns.count(twice[0])} times; rename or remove one")
+    if twice := [(name, count) for name, count in Counter(columns).items() if count > 1]:
+        raise source.error(f"column '{twice[0][0]}' occurs {twice[0][1]} times; rename or remove one")
     return frame.reset_index(drop=not labels).set_axis(columns, axis=1), time
 
 

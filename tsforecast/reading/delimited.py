@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,13 @@ class Text:
         """Each line that is not empty: its number, counted from 1, and its cells."""
         reader = csv.reader(self.lines(), delimiter=self.sep)
         start = 1
-        for record in reader:
-            if record:
-                yield start, record
-            start = reader.line_num + 1
+        try:
+            for record in reader:
+                if record:
+                    yield start, record
+                start = reader.line_num + 1
+        except csv.Error as fault:
+            raise self.error(f"line {start}: cannot be read as delimited text ({fault})") from None
 
     def error(self, message: str) -> DataError:
         """A DataError that begins with the name of the file."""
@@ -155,9 +159,8 @@ def column_names(file: Text) -> list[str]:
     names = [name or f"column {i + 1}" for i, name in enumerate(file.header)]
     if all(map(_is_number, file.header)) and not all(name.isdigit() and len(name) < 3 for name in file.header):
         raise file.error("line 1 holds numbers, not column names; add a line of names above it")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise file.error(f"line 1: column '{twice}' occurs {names.count(twice)} times; rename or remove one")
+    if twice := [(name, count) for name, count in Counter(names).items() if count > 1]:
+        raise file.error(f"line 1: column '{twice[0][0]}' occurs {twice[0][1]} times; rename or remove one")
     if not file.second:
         raise file.error("there is a header but no rows")
     return names
