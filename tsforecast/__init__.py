@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tsforecast.forecast import Fitted as Fitted
     from tsforecast.forecast import Forecast as Forecast
     from tsforecast.forecast import Forecaster as Forecaster
+    from tsforecast.ingesting.ingest import ingest as ingest
     from tsforecast.models.arima import ARIMA as ARIMA
     from tsforecast.models.arima import AutoARIMA as AutoARIMA
     from tsforecast.models.linear import Ridge as Ridge
@@ -48,6 +49,7 @@ _HOMES = {
     "errors": ("ConfigError", "DataError", "TsforecastError"),
     "folds": ("Plan",),
     "forecast": ("Fitted", "Forecast", "Forecaster"),
+    "ingesting.ingest": ("ingest",),
     "models.arima": ("ARIMA", "AutoARIMA"),
     "models.linear": ("Ridge",),
     "models.naive": ("Drift", "Naive", "SeasonalNaive"),

@@ -10,6 +10,7 @@ Nothing in it is run when it is opened, and no name in it is a path: files have 
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -172,6 +173,8 @@ def _mapped(folder: Path, name: str, kind: str, shape: tuple[int, ...]) -> npt.N
     try:
         array = np.load(folder / file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as fault:
+        if isinstance(fault, OSError) and fault.errno == errno.ENOMEM:
+            raise
         raise _damaged(folder, f"{file} cannot be read ({str(fault).splitlines()[0]})") from None
     if array.dtype != np.dtype(kind) or array.shape != shape:
         raise _damaged(folder, f"{file} holds {array.dtype} {array.shape}, expected {np.dtype(kind)} {shape}")

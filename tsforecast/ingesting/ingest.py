@@ -49,7 +49,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """What is held at once, which bounds the memory: about ten times the bytes of a bucket, whatever the files.
+    """What is held at once, which bounds the memory whatever the files: 0.6 GiB for as many rows as you like.
 
     block   bytes of a file that are read at a time
     head    rows that settle which column is what
