@@ -119,21 +119,21 @@ def _checked(fold: Fold, asked: Fold, answer: Any, levels: tuple[float, ...], st
     if wrong:
         return _failed(fold, wrong, levels)
     answer = answer.tail(fold.plan.horizon or reach)
-    row = {key: i for i, key in enumerate(answer.ids)}
+    ids, row = fold.ids, {key: i for i, key in enumerate(answer.ids)}
     finite = np.isfinite(answer.point).all(axis=1) & np.isfinite(answer.quantiles).all(axis=(1, 2))
     reasons = {key: "the model answered with numbers that are not finite" for key, i in row.items() if not finite[i]}
     reasons |= {key: "the model left it out of its answer" for key in asked.ids if key not in row}
-    reasons |= dict.fromkeys(set(fold.ids) - set(asked.ids), UNKNOWN)
+    reasons |= dict.fromkeys(set(ids) - set(asked.ids), UNKNOWN)
     reasons |= dict(answer.failures)
     whole = _failed(fold, "", answer.levels)
-    good = [i for i, key in enumerate(fold.ids) if key not in reasons]
-    rows = [row[fold.ids[i]] for i in good]
+    good = [i for i, key in enumerate(ids) if key not in reasons]
+    rows = [row[ids[i]] for i in good]
     whole.point[good], whole.quantiles[good] = answer.point[rows], answer.quantiles[rows]
     members = None
     if answer.members is not None:
         members = np.full((len(answer.members), *whole.point.shape), np.nan)
         members[:, good] = answer.members[:, rows]
-    failures = tuple(Failure(key, reasons[key]) for key in fold.ids if key in reasons)
+    failures = tuple(Failure(key, reasons[key]) for key in ids if key in reasons)
     return replace(whole, failures=failures, notes=answer.notes, members=members)
 
 

@@ -65,9 +65,15 @@ class Job:
 
     def origin(self, fold: int) -> str:
         """The cutoffs of the folds that are fitted at this one."""
-        group, freq = self.groups[fold], self.panel.freq
-        ends = [freq.show(self.panel.times[f.ends[f.rows] - 1].max()) for f in (group[0], group[-1])]
-        return " to ".join(dict.fromkeys(ends))
+        return self._origins[fold]
+
+    @cached_property
+    def _origins(self) -> dict[int, str]:
+        def cutoff(fold: Fold) -> str:
+            return self.panel.freq.show(self.panel.times[fold.ends[fold.rows] - 1].max())
+
+        each = {first: (cutoff(group[0]), cutoff(group[-1])) for first, group in self.groups.items()}
+        return {first: " to ".join(dict.fromkeys(both)) for first, both in each.items()}
 
     @cached_property
     def _digests(self) -> dict[str, str]:

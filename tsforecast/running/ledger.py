@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS remarks (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
 """
+AT_MOST = 0.5  # seconds of finished tasks that may be done again after a power cut
 DONE = "key, sha256, size, levels, failed, fit_seconds, predict_seconds"
 
 
@@ -57,6 +59,7 @@ class Ledger:
 
     def __init__(self, path: Path, readonly: bool = False) -> None:
         self.path = path
+        self._lasting = 0.0  # when the disk was waited for
         try:
             if readonly:
                 self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -78,7 +81,11 @@ class Ledger:
 
     @contextmanager
     def together(self, lasting: bool = True) -> Iterator[None]:
-        """All that is written inside the block, or nothing of it, is in the ledger after it; `lasting`: on the disk."""
+        """All that is written inside the block, or nothing of it, is in the ledger after it: for good where a process
+        is killed. `lasting`: also where the machine is, but for the last half second."""
+        lasting = lasting and time.monotonic() - self._lasting > AT_MOST
+        if lasting:
+            self._lasting = time.monotonic()
         self._db.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
         self._db.execute("BEGIN IMMEDIATE")
         try:

@@ -17,7 +17,7 @@ Store = RunFolder | InMemory
 SECONDS = 20.0  # that a task of a local model is to take
 FIRST = 16  # series in the first task of a local model, which is timed
 GROWTH = 16
-MOST_BYTES = 64 << 20  # of numbers in one task's answer
+MOST_BYTES = 4 << 20  # of numbers in one task's answer
 LOTS = 3  # tasks for each worker at least, so that none waits long for the last one
 
 
