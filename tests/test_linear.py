@@ -72,13 +72,13 @@ def test_a_linear_recurrence_is_forecast_exactly() -> None:
 def test_what_is_missing_is_told_only_where_something_is_missing() -> None:
     whole = sensors((90, 90))
     fitted = Ridge(input_size=14).fit(whole, HORIZON)
-    assert fitted.weights.shape == (14 + 1, HORIZON)
+    assert fitted.map.weights.shape == (14 + 1, HORIZON)
     values = whole.values.copy()
     values[40] = np.nan
-    assert Ridge(input_size=14).fit(replace(whole, values=values), HORIZON).weights.shape == (2 * 14 + 1, HORIZON)
-    assert Ridge(input_size=14).fit(sensors((90, 17)), HORIZON).weights.shape == (2 * 14 + 1, HORIZON)
+    assert Ridge(input_size=14).fit(replace(whole, values=values), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
+    assert Ridge(input_size=14).fit(sensors((90, 17)), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
     cut = whole.cut(whole.ends - 30)  # beyond the cutoff, nobody minds
-    assert Ridge(input_size=14).fit(replace(cut, values=values[: len(cut.values)]), HORIZON).weights.shape[0] == 29
+    assert Ridge(input_size=14).fit(replace(cut, values=values[: len(cut.values)]), HORIZON).map.weights.shape[0] == 29
 
 
 def test_scaling_by_name_and_quantiles_stay_in_order_and_positive_under_a_logarithm() -> None:
@@ -168,5 +168,5 @@ def test_with_few_validation_windows_the_intervals_come_from_leaving_each_window
         a, b = (x * weight)[keep], (y * weight)[keep]
         errors.append(y[out] - x[out] @ np.linalg.solve(a.T @ a + 10 * np.eye(7), a.T @ b))
     expected = np.quantile(errors, fitted.recipe.quantiles, axis=0).T
-    np.testing.assert_allclose(fitted.spread.numpy(), expected, rtol=1e-5, atol=1e-6)
-    assert (np.diff(fitted.spread.numpy(), axis=1) > 0).all()
+    np.testing.assert_allclose(fitted.map.spread.numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert (np.diff(fitted.map.spread.numpy(), axis=1) > 0).all()

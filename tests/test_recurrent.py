@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsforecast.errors import ConfigError, DataError
+from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive
 from tsforecast.models.nets import SegmentRNN
 from tsforecast.models.recurrent import GRU, LSTM, RNN
@@ -56,6 +57,12 @@ def by_hand(cell: str, weights: dict[str, Array], tokens: Array, layer: int = 0)
     return np.stack(states, axis=1)
 
 
+def answered(weights: dict[str, Array], state: Array) -> Array:
+    """The answer `[B, 4, 3]` to a state: one hidden layer, then all steps and quantiles at once."""
+    hidden = np.maximum(state @ weights["head.0.weight"].T + weights["head.0.bias"], 0)
+    return (hidden @ weights["head.3.weight"].T + weights["head.3.bias"]).reshape(-1, 4, 3)
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("patch_size", [1, 4])
 def test_the_network_is_its_equations(cell: str, patch_size: int) -> None:
@@ -66,7 +73,7 @@ def test_the_network_is_its_equations(cell: str, patch_size: int) -> None:
     if patch_size > 1:
         tokens = np.maximum(tokens @ weights["embed.0.weight"].T + weights["embed.0.bias"], 0)
     states = by_hand(cell, weights, by_hand(cell, weights, tokens), layer=1)
-    expected = (states[:, -1] @ weights["head.weight"].T + weights["head.bias"]).reshape(5, 4, 3)
+    expected = answered(weights, states[:, -1])
     answer = model(torch.tensor(x, dtype=torch.float32), torch.empty(5, 4, 0)).detach()
     np.testing.assert_allclose(answer, expected, atol=1e-6)
 
@@ -79,7 +86,7 @@ def test_attention_is_a_weighted_mean_of_all_states_beside_the_last() -> None:
     score = np.einsum("btd,bd->bt", states, states[:, -1] @ weights["query.weight"].T) / np.sqrt(6)
     share = np.exp(score) / np.exp(score).sum(axis=1, keepdims=True)
     both = np.concatenate([states[:, -1], np.einsum("bt,btd->bd", share, states)], axis=1)
-    expected = (both @ weights["head.weight"].T + weights["head.bias"]).reshape(3, 4, 3)
+    expected = answered(weights, both)
     answer = model(torch.tensor(x, dtype=torch.float32), torch.empty(3, 4, 0)).detach()
     np.testing.assert_allclose(answer, expected, atol=1e-6)
 
@@ -91,6 +98,50 @@ def test_what_is_known_of_one_step_moves_the_answer_for_that_step_alone() -> Non
     other[:, 2] += 1
     moved = (model(x, known) != model(x, other)).detach().any(dim=2)
     assert moved.tolist() == [[False, False, True, False]] * 3
+
+
+def test_before_training_a_network_answers_as_the_linear_map_it_starts_from() -> None:
+    """With gaps and every kind of covariate; and the ridge of the same data is that map."""
+    whole = sensors((120, 90), covariates=True)
+    values = whole.values.copy()
+    values[[30, 70, 101]] = np.nan
+    (fold,) = folds(replace(whole, values=values), horizon=HORIZON, n_windows=1)
+    plan = {"input_size": 14, "quantiles": (0.1, 0.5, 0.9)}
+    still = Training(max_steps=1, learning_rate=1e-12, val_share=0.0, batch_size=8, device="cpu")
+    network, alone, ridge = (
+        recipe.fit(fold.training, HORIZON).predict([fold.view])[0]
+        for recipe in (
+            LSTM(**plan, hidden_size=8, patch_size=7, training=still),
+            LSTM(**plan, hidden_size=8, patch_size=7, linear=False, training=still),
+            Ridge(**plan),
+        )
+    )
+    np.testing.assert_allclose(network.quantiles, np.sort(ridge.quantiles, axis=2), rtol=1e-5)
+    assert np.abs(alone.point - ridge.point).max() > 0.1  # the control
+
+
+def test_where_nothing_is_left_to_find_the_network_stays_the_linear_map() -> None:
+    """A linear recurrence has a linear forecast: the validation part tells that training does not help, and the map is
+    solved again on everything."""
+    past = panel(10 + np.sin(np.arange(400) / 5))
+    training = Training(max_steps=40, device="cpu", learning_rate=0.05, relative=0.0)
+    fitted = LSTM(input_size=30, hidden_size=16, training=training, residual="last").fit(past, 12)
+    assert fitted.curves["valid_loss"].idxmin() == 0 and fitted.curves["step"][0] == 0
+    ridge = Ridge(input_size=30).fit(past, 12)
+    np.testing.assert_allclose(fitted.predict(past).point, ridge.predict(past).point, atol=2e-4)
+
+
+def test_the_part_that_was_held_out_is_trained_on_once_it_has_told_how_long() -> None:
+    """The last 30 of 300 steps have another level: a network that kept them out for good knows nothing of them."""
+    past = sensors((300,))
+    change = replace(past, values=past.values + np.where(np.arange(300) >= 270, 3 * np.arange(300) % 5, 0))
+    one, other = (LSTM(**SMALL).fit(data, HORIZON) for data in (past, change))
+    plain = {**SMALL, "training": replace(TINY, val_share=0.0)}
+    best = int(one.curves.loc[one.curves["valid_loss"].idxmin(), "step"])
+    whole = LSTM(**{**plain, "training": replace(TINY, val_share=0.0, max_steps=TINY.max_steps)}).fit(past, HORIZON)
+    assert best == TINY.max_steps  # it kept on learning, so both take every step
+    np.testing.assert_array_equal(one.predict(past).point, whole.predict(past).point)
+    assert not np.allclose(other.predict(past).point, one.predict(past).point)  # the control
 
 
 def test_dropout_is_for_training_only() -> None:
@@ -209,7 +260,26 @@ def test_automatic_sizes_fit_the_data(season_length: int, horizon: int, n_steps:
 def test_automatic_sizes_do_not_depend_on_how_time_is_written() -> None:
     dates = panel(np.zeros(900), season_length=24, freq=DAILY)
     numbers = panel(np.zeros(900), season_length=24, freq=INTEGER)
-    assert context_size(dates, 48) == context_size(numbers, 48) == 168
+    assert context_size(dates, 48) == context_size(numbers, 48) == 336
+
+
+@pytest.mark.parametrize(
+    ("season", "horizon", "steps", "size", "patch"),
+    [
+        (24, 48, 9_000, 336, 48),  # two weeks of hours, two days a token
+        (24, 720, 9_000, 336, 48),  # whatever the horizon
+        (48, 48, 9_000, 672, 96),
+        (96, 96, 9_000, 672, 96),  # a week of quarters of an hour
+        (12, 18, 100, 36, 6),
+        (52, 24, 900, 156, 26),
+        (7, 14, 900, 28, 7),
+        (1, 6, 30, 12, 2),
+        (1, 6, 12, 6, 1),
+    ],
+)  # fmt: skip
+def test_the_automatic_sizes(season: int, horizon: int, steps: int, size: int, patch: int) -> None:
+    past = panel(np.zeros(steps), season_length=season)
+    assert context_size(past, horizon) == size and segment_size(size, season) == patch
 
 
 def test_a_context_that_is_no_whole_number_of_segments_is_refused_or_rounded_up() -> None:

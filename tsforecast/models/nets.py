@@ -9,15 +9,38 @@ once from the last state, so no forecast is fed back into the network.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CELLS", "Cell", "SegmentRNN"]
+__all__ = ["CELLS", "Cell", "LinearMap", "SegmentRNN", "linear_features"]
 
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS: dict[Cell, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+OWN = 2  # channels of x that are no covariates: the scaled target and its mask
+
+
+def linear_features(x: Tensor, known: Tensor, hist: int, gaps: bool) -> Tensor:
+    """What a linear map sees `[B, F]` of x `[B, L, C]` and known `[B, H, K]`: the scaled context, `hist` past-only
+    covariates, covariates known ahead at the steps to forecast, 1, and on request what is missing of the context."""
+    parts = [x[:, :, 0], x[:, :, OWN : OWN + hist].flatten(1), known.flatten(1), torch.ones_like(x[:, :1, 0])]
+    if gaps:
+        parts.append(1 - x[:, :, 1])
+    return torch.cat(parts, dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """From `linear_features` to the horizon, in scaled units; float64."""
+
+    hist: int
+    gaps: bool
+    weights: Tensor  # [F, H]
+    spread: Tensor  # [H, Q]: quantiles of its errors
 
 
 class SegmentRNN(nn.Module):
@@ -25,6 +48,7 @@ class SegmentRNN(nn.Module):
 
     cell        which recurrence; `patch_size` 1 feeds it step by step, the classic form
     attention   let the last state look back over all states (scaled dot products, Luong et al. 2015) before answering
+    start       a linear map that becomes a part of the network: before training it answers as that map does
     """
 
     def __init__(
@@ -41,6 +65,7 @@ class SegmentRNN(nn.Module):
         num_layers: int,
         dropout: float,
         attention: bool,
+        start: LinearMap | None = None,
     ) -> None:
         super().__init__()
         assert input_size % patch_size == 0, "the context is a whole number of segments"
@@ -55,9 +80,17 @@ class SegmentRNN(nn.Module):
             dropout=dropout if num_layers > 1 else 0.0,
         )
         self.query = nn.Linear(hidden_size, hidden_size, bias=False) if attention else None
-        self.drop = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden_size * (2 if attention else 1), horizon * outputs)
-        self.known = KnownAhead(self.head.in_features, known, outputs) if known else None
+        state = hidden_size * (2 if attention else 1)
+        last = nn.Linear(2 * hidden_size, horizon * outputs)
+        self.head = nn.Sequential(nn.Linear(state, 2 * hidden_size), nn.ReLU(), nn.Dropout(dropout), last)
+        self.known = KnownAhead(state, known, outputs) if known else None
+        self.start = None if start is None else LinearStart(start)
+        if start is not None:
+            nn.init.zeros_(last.weight)
+            last.bias.data.copy_(start.spread.flatten())
+            if self.known is not None:
+                nn.init.zeros_(self.known.out.weight)
+                nn.init.zeros_(self.known.out.bias)
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:
         batch, length, channels = x.shape
@@ -67,9 +100,22 @@ class SegmentRNN(nn.Module):
         if self.query is not None:
             weights = torch.einsum("btd,bd->bt", states, self.query(state)) / math.sqrt(states.shape[2])
             state = torch.cat([state, torch.einsum("bt,btd->bd", weights.softmax(dim=1), states)], dim=1)
-        state = self.drop(state)
         out: Tensor = self.head(state).view(batch, self.horizon, self.outputs)
-        return out if self.known is None else out + self.known(state, known)
+        if self.known is not None:
+            out = out + self.known(state, known)
+        return out if self.start is None else out + self.start(x, known)
+
+
+class LinearStart(nn.Module):
+    """A linear map, solved beforehand, that training goes on from: x, known -> `[B, H, 1]`."""
+
+    def __init__(self, found: LinearMap) -> None:
+        super().__init__()
+        self.hist, self.gaps = found.hist, found.gaps
+        self.weight = nn.Parameter(found.weights.float())
+
+    def forward(self, x: Tensor, known: Tensor) -> Tensor:
+        return (linear_features(x, known, self.hist, self.gaps) @ self.weight).unsqueeze(2)
 
 
 class KnownAhead(nn.Module):

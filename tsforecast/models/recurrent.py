@@ -15,7 +15,8 @@ from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.encoding import Encoding
-from tsforecast.models.nets import Cell, SegmentRNN
+from tsforecast.models.least_squares import fit_map
+from tsforecast.models.nets import Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
 from tsforecast.models.training import VALIDATIONS, Curve, Training, pick_device, train
 from tsforecast.panel import Panel, View
@@ -43,6 +44,8 @@ class _Recurrent:
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto":
                  whichever of the two has been closer in the past
+    linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
+                 the closed-form solution for it (`Ridge`)
     n_seeds      networks trained from different seeds, their quantiles averaged
     """
 
@@ -54,6 +57,7 @@ class _Recurrent:
     attention: bool = False
     scaling: str = "standard"
     residual: Literal["auto", "seasonal", "last", "none"] = "auto"
+    linear: bool = True
     n_seeds: int = 1
     seed: int = 0
     quantiles: tuple[float, ...] = QUANTILES
@@ -95,9 +99,10 @@ class _Recurrent:
         else:
             season = {"none": 0, "last": 1, "seasonal": past.season_length}[self.residual]
         encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
+        task = _Task(self, past, windows, encoding, patch)
         nets, curves = [], []
         for number in range(self.n_seeds):
-            net, curve = self._train_one(windows, split, encoding, patch, self.seed + number)
+            net, curve = task.trained(split, self.seed + number)
             nets.append(net)
             curves += [(self.seed + number, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
@@ -135,29 +140,6 @@ class _Recurrent:
         valid = max(int(share * float(np.median(past.lengths))), horizon)
         return split_by_time(past, horizon, valid, LEAST_CONTEXT)
 
-    def _train_one(
-        self, windows: Windows, split: Split, encoding: Encoding, patch: int, seed: int
-    ) -> tuple[nn.Module, Curve]:
-        device = windows.values.device
-        hist, futr = windows.hist.shape[1], windows.futr.shape[1]
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            net = SegmentRNN(
-                cell=self.cell,
-                input_size=windows.input_size,
-                horizon=windows.horizon,
-                channels=encoding.own_channels + hist + futr,
-                known=futr,
-                outputs=len(self.quantiles),
-                patch_size=patch,
-                hidden_size=self.hidden_size,
-                num_layers=self.num_layers,
-                dropout=self.dropout,
-                attention=self.attention,
-            ).to(device)
-            curve = train(net, windows, split, encoding, self.quantiles, self.training, seed)
-        return net, curve
-
     def _sizes(self, past: Panel, horizon: int) -> tuple[int, int]:
         """Context and segment length; the context is rounded up to a whole number of segments."""
         size = self.input_size or context_size(past, horizon)
@@ -168,6 +150,72 @@ class _Recurrent:
                 f"take input_size={-(-size // patch) * patch}"
             )
         return -(-size // patch) * patch, patch
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What the networks of one fit have in common."""
+
+    recipe: _Recurrent
+    past: Panel
+    windows: Windows
+    encoding: Encoding
+    patch: int
+
+    def trained(self, split: Split, seed: int) -> tuple[nn.Module, Curve]:
+        """A network, and the curve of its training.
+
+        Where a part is held out, that part tells how long to train, and the network is then trained anew for so long
+        on everything: the latest windows are the ones that are most like what comes next.
+        """
+        device = self.windows.values.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            steps = self.recipe.training.steps(split.n_train)
+            net, curve, best = self._train(split, seed, steps)
+            if (split.valid_high > split.valid_low).any():
+                whole = split_by_time(self.past, self.windows.horizon, 0, LEAST_CONTEXT)
+                net, _, _ = self._train(whole, seed, steps, best)
+        return net, curve
+
+    def _train(self, split: Split, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
+        """One training; where it diverges, one more at half the rate."""
+        recipe, start = self.recipe, self._start(split)
+        try:
+            return self._descend(split, start, seed, steps, stop, recipe.training)
+        except FloatingPointError:
+            slower = replace(recipe.training, learning_rate=recipe.training.learning_rate / 2)
+            return self._descend(split, start, seed, steps, stop, slower)
+
+    def _descend(
+        self, split: Split, start: LinearMap | None, seed: int, steps: int, stop: int | None, training: Training
+    ) -> tuple[nn.Module, Curve, int]:
+        recipe, windows = self.recipe, self.windows
+        torch.manual_seed(seed)
+        net = SegmentRNN(
+            cell=recipe.cell,
+            input_size=windows.input_size,
+            horizon=windows.horizon,
+            channels=self.encoding.own_channels + windows.hist.shape[1] + windows.futr.shape[1],
+            known=windows.futr.shape[1],
+            outputs=len(recipe.quantiles),
+            patch_size=self.patch,
+            hidden_size=recipe.hidden_size,
+            num_layers=recipe.num_layers,
+            dropout=recipe.dropout,
+            attention=recipe.attention,
+            start=start,
+        ).to(windows.values.device)
+        levels = recipe.quantiles
+        curve, best = train(net, windows, split, self.encoding, levels, training, seed, steps=steps, stop=stop)
+        return net, curve, best
+
+    def _start(self, split: Split) -> LinearMap | None:
+        """The linear map of what lies before the validation part: it may not have seen what judges it."""
+        if not self.recipe.linear:
+            return None
+        border = split.train_high + self.windows.horizon - 1
+        before = self.past.cut(np.where(split.valid_high > split.valid_low, border, self.past.ends))
+        return fit_map(before, self.windows, self.encoding, levels=self.recipe.quantiles)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,27 +8,39 @@ from tsforecast.panel import Panel
 
 __all__ = ["context_size", "naive_season", "segment_size"]
 
-MOST_TOKENS, LEAST_TOKENS = 32, 4
+MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
+WEEKS = 52  # the season of weekly data: a year
 
 
 def context_size(past: Panel, horizon: int) -> int:
-    """Steps of context: a week where the cycle is a day, else three seasons (four short ones); at least two horizons.
+    """Steps of context: two weeks where the cycle is a day (one where a day has more than 50 steps), else three seasons
+    (four short ones) or two horizons, whichever is more.
+
+    Measured before the test spans, error of the ridge with one week and with two: ETTh1 .693 and .665, M4 Hourly 1.32
+    and 1.26, taxi (half hours) .77 and .64; 96 quarters of an hour a day: .389 with one, .389 with two. Where there is
+    a daily cycle the horizon does not matter: ETTh1 at 720 steps 1.44 with two weeks, 1.56 with two horizons.
 
     Never more than a typical series has in front of its last training window.
     """
     m = past.season_length
-    seasons = 7 if m >= 20 and m != 52 else 3 if m >= 12 else 4
+    daily = m >= 20 and m != WEEKS
+    days = 14 if m <= 50 else 7
+    wanted = days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)
     room = int(np.median(past.lengths)) - horizon
-    return max(min(max(2 * horizon, seasons * m), room), 2)
+    return max(min(wanted, room), 2)
 
 
 def segment_size(input_size: int, season_length: int) -> int:
-    """Steps that become one token: the largest part of a season that leaves at least 4 tokens and at most 32.
+    """Steps that become one token: the largest number of whole seasons that leaves at least 7 tokens, else the largest
+    part of a season that leaves at least 4 and at most 32; below 8 steps it is 1.
 
-    The time of a training step grows with the number of tokens, so short contexts are cut too; below 8 steps it is 1.
+    The time of a training step grows with the number of tokens, so short contexts are cut too. Two days a token are as
+    accurate as one (M4 Hourly, ETTh1, weather) and twice as fast.
     """
     if input_size < 2 * LEAST_TOKENS:
         return 1
+    if season_length > 1 and (seasons := input_size // (ENOUGH_TOKENS * season_length)):
+        return seasons * season_length
     parts = [d for d in range(2, season_length + 1) if season_length % d == 0] or [2, 4, 8, 16, 32]
     few_enough = [d for d in parts if input_size / d <= MOST_TOKENS]
     enough = [d for d in few_enough if input_size / d >= LEAST_TOKENS]

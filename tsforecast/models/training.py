@@ -1,24 +1,23 @@
-"""How a network is trained: the settings, the one LightningModule, and `train`. Nothing is printed or written."""
+"""How a network is trained: the one LightningModule, and `train`. Nothing is printed or written."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from tsforecast import progress
-from tsforecast.errors import ConfigError
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import masked_mean, pinball, relative_error
 from tsforecast.models.sampling import Draws, Places, validation_windows
+from tsforecast.models.schedule import Training, pick_device
 from tsforecast.windows import Split, Windows
 
 __all__ = ["Curve", "Training", "pick_device", "train"]
@@ -27,90 +26,8 @@ Curve = list[tuple[int, float, float]]
 """(step, training loss since the last entry, validation loss)."""
 
 VALIDATIONS = 20  # per training
-HELD_OUT = 0.1
-OFTEN = 8  # passes over the windows
 OUTSIZED = 5.0  # standard deviations of the context
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """Everything about the training of a network.
-
-    max_steps      optimiser steps; None: `passes` over the training windows, within 500 and 8,000 steps
-    passes         see max_steps
-    batch_size     windows in a step, drawn evenly over the series, then over time
-    learning_rate  the highest rate of the schedule
-    schedule       "one_cycle": up, then down to nothing (Smith & Topin 2019); "constant"
-    l1, l2         penalties: l1 on the absolute weights in the loss, l2 as decoupled decay (AdamW)
-    clip           largest norm of the gradient
-    relative       weight of the relative error (the term of sMAPE, in the units of the target) beside the scaled
-                   quantile loss, in windows whose values are all positive
-    val_share      the last share of the training time that is kept for validation; 0: none, and no early stopping;
-                   None: a tenth where a whole training sees each window so often that it learns it by heart (8 times),
-                   else none
-    patience       validations (20 in a full training) without improvement before it stops; the best weights are kept
-    device         "auto" (a GPU where there is one), "cpu", "cuda", "mps"
-    """
-
-    max_steps: int | None = None
-    passes: float = 20.0
-    batch_size: int = 128
-    learning_rate: float = 4e-3
-    schedule: Literal["one_cycle", "constant"] = "one_cycle"
-    l1: float = 0.0
-    l2: float = 0.01
-    clip: float = 1.0
-    relative: float = 2.0
-    val_share: float | None = None
-    patience: int = 6
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name, least in (("max_steps", 1), ("batch_size", 1), ("patience", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"training.{name}={value}: must be at least {least}")
-        for name in ("passes", "learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"training.{name}={getattr(self, name)}: must be positive")
-        for name in ("l1", "l2", "relative"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"training.{name}={getattr(self, name)}: must not be negative")
-        if self.val_share is not None and not 0 <= self.val_share < 1:
-            raise ConfigError(f"training.val_share={self.val_share}: must be at least 0 and below 1")
-        if self.schedule not in ("one_cycle", "constant"):
-            raise ConfigError(f"training.schedule={self.schedule!r}: known are 'one_cycle' and 'constant'")
-
-    def steps(self, windows: int) -> int:
-        """Optimiser steps for this many training windows."""
-        return self.max_steps or self._whole(windows)
-
-    def _whole(self, windows: int) -> int:
-        return int(min(max(self.passes * windows / self.batch_size, 500), 8_000))
-
-    def held_out(self, windows: int) -> float:
-        """The share of the training time that is kept for validation, for this many training windows.
-
-        Measured before the last stretch of each set: windows seen 20 times need early stopping (weather, MASE 0.59
-        with it and 0.74 without); seen 4 or 7 times they do not, and the latest tenth is worth more as data (M4 Hourly
-        0.94 and 0.89, M4 Yearly 3.34 and 3.26).
-        """
-        if self.val_share is not None:
-            return self.val_share
-        return HELD_OUT if self._whole(windows) * self.batch_size >= OFTEN * windows else 0.0  # however short it is cut
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of a name; "auto" takes a GPU where there is one. Raises ConfigError where it is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    kind = name.split(":")[0]
-    if kind not in there:
-        raise ConfigError(f"device={name!r}: known are auto, cpu, cuda, mps")
-    if not there[kind]:
-        raise ConfigError(f"device={name!r}: this machine has none that torch can use; take device=cpu or auto")
-    return torch.device(name)
+SETTLED = 0.1  # of the rate, for what starts from a solution and not from noise
 
 
 class ForecastModule(pl.LightningModule):
@@ -156,22 +73,37 @@ class ForecastModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.training_settings
-        optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=settings.learning_rate, weight_decay=settings.l2, fused=True
-        )
+        rates, groups = [], []
+        for parameters, rate, decay in self._parts():
+            rates.append(rate)
+            groups.append({"params": parameters, "lr": rate, "weight_decay": decay})
+        optimizer = torch.optim.AdamW(groups, fused=True)
         if settings.schedule == "constant":
             return optimizer
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=self.steps + 1)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=self.steps + 1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+
+    def _parts(self) -> Iterator[tuple[list[nn.Parameter], float, float]]:
+        """Parameters with their rate and decay: a linear start is already near its place, and the decay would pull it
+        towards a map that was not solved for."""
+        settings, start = self.training_settings, getattr(self.net, "start", None)
+        settled = list(start.parameters()) if isinstance(start, nn.Module) else []
+        known = {id(p) for p in settled}
+        yield [p for p in self.net.parameters() if id(p) not in known], settings.learning_rate, settings.l2
+        if settled:
+            yield settled, SETTLED * settings.learning_rate, 0.0
 
 
 class KeepBest(pl.Callback):
-    """Watches the validation loss: keeps the best weights, stops when they do not improve, writes the curve."""
+    """Watches the validation loss: keeps the best weights, stops when they do not improve, writes the curve.
+
+    The weights before the first step are judged too: a network that starts as a good linear map may not get better.
+    """
 
     def __init__(self, patience: int, steps: int) -> None:
         self.patience, self.steps = patience, steps
         self.curve: Curve = []
-        self.best = float("inf")
+        self.best, self.best_step = float("inf"), 0
         self.weights: dict[str, Tensor] | None = None
         self._bad = 0
         self._train: list[Tensor] = []
@@ -187,16 +119,30 @@ class KeepBest(pl.Callback):
     ) -> None:
         self._valid.append((outputs, len(batch[0])))
 
+    def begin(self, module: ForecastModule, batches: Iterable[Places]) -> None:
+        """Judge the weights before the first step."""
+        module.eval()
+        with torch.no_grad():
+            self._valid = [(module.loss(*batch), len(batch[0])) for batch in batches]
+        module.train()
+        if self._valid:
+            valid = self._judged(module, 0)
+            self.curve.append((0, float("nan"), valid))
+
     def on_validation_end(self, trainer: Any, module: Any) -> None:
-        valid = sum(float(loss) * n for loss, n in self._valid) / sum(n for _, n in self._valid)
+        before, valid = self.best, self._judged(module, trainer.global_step)
         self._note(trainer, valid)
+        self._bad = 0 if self.best < before else self._bad + 1
+        trainer.should_stop = trainer.should_stop or self._bad >= self.patience
+
+    def _judged(self, module: ForecastModule, step: int) -> float:
+        """The validation loss of the weights as they are; they are kept where it is the smallest so far."""
+        valid = sum(float(loss) * n for loss, n in self._valid) / sum(n for _, n in self._valid)
         self._valid = []
         if valid < self.best:
-            self.best, self._bad = valid, 0
+            self.best, self.best_step = valid, step
             self.weights = {name: value.detach().clone() for name, value in module.net.state_dict().items()}
-        else:
-            self._bad += 1
-            trainer.should_stop = trainer.should_stop or self._bad >= self.patience
+        return valid
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         if self._train:
@@ -218,20 +164,30 @@ def train(
     levels: tuple[float, ...],
     training: Training,
     seed: int,
-) -> Curve:
+    *,
+    steps: int | None = None,
+    stop: int | None = None,
+) -> tuple[Curve, int]:
     """Train `net` in place on `windows.values.device`; it ends with its best validation weights, in eval mode.
 
-    Raises FloatingPointError when the loss stops being finite.
+    steps   of the whole schedule; None: as `training` says
+    stop    leave the schedule after so many steps
+
+    Returns the curve and the step whose weights were kept. Raises FloatingPointError when the loss stops being finite.
     """
     device = windows.values.device
-    steps = training.steps(split.n_train)
+    steps = steps or training.steps(split.n_train)
+    if stop == 0:
+        net.eval()
+        return [], 0
     draws = Draws(split, training.batch_size, steps, seed, device)
     valid = validation_windows(split, 4 * training.batch_size, device)
     module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, steps)
     keep = KeepBest(training.patience, steps)
+    keep.begin(module, valid)
     with _silence():
         trainer = pl.Trainer(
-            max_steps=steps,
+            max_steps=steps if stop is None else stop,
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=[device.index or 0] if device.type == "cuda" else 1,
             val_check_interval=max(steps // VALIDATIONS, 1) if len(valid) else None,
@@ -249,7 +205,7 @@ def train(
     if keep.weights is not None:
         net.load_state_dict(keep.weights)
     net.eval()
-    return keep.curve
+    return keep.curve, steps if keep.weights is None else keep.best_step
 
 
 @contextmanager
