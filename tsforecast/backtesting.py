@@ -18,6 +18,7 @@ from tsforecast.folds import Plan
 from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
 from tsforecast.results import BacktestResult
+from tsforecast.running.chunks import gathered
 from tsforecast.running.job import Job
 from tsforecast.running.manifest import made_of
 from tsforecast.running.memory import InMemory
@@ -31,6 +32,7 @@ __all__ = ["Progress", "facts_of", "make_job", "run_backtest"]
 
 Progress = Callable[[float, str], None]
 """Called with the share of the work that is done (0 to 1) and what is being done."""
+BLOCK = 2048  # series looked at together
 
 
 def run_backtest(
@@ -85,6 +87,11 @@ def make_job(panel: Panel, models: Mapping[str, Forecaster], plan: Plan, threads
     return job
 
 
+def _observed(panel: Panel, first: int) -> int:
+    """Values that were observed in some of the series."""
+    return int(np.isfinite(gathered(panel, first, min(first + BLOCK, len(panel))).values).sum())
+
+
 def facts_of(job: Job, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a result says of its folds and data."""
     panel, plan, folds = job.panel, job.plan, job.folds
@@ -105,7 +112,7 @@ def facts_of(job: Job, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "freq": panel.freq.name,
         "season_length": panel.season_length,
         "n_series": len(panel),
-        "n_observations": int(np.isfinite(panel.values[panel.inside]).sum()),
+        "n_observations": sum(_observed(panel, a) for a in range(0, len(panel), BLOCK)),
         "first_time": panel.freq.show(panel.times[panel.starts].min()),
         "last_time": panel.freq.show(panel.last_times.max()),
         "skipped": {str(k): v for k, v in skipped.items()},
