@@ -19,7 +19,8 @@ PACKAGE = Path(__file__).parents[1] / "tsforecast"
 
 TENSOR_ROOMS = (
     "windows",
-    *(f"models.{room}" for room in ("answers", "encoding", "linear", "recurrent", "sampling", "training")),
+    *(f"models.{room}" for room in ("answers", "encoding", "least_squares", "linear", "recurrent", "sampling")),
+    *(f"models.{room}" for room in ("schedule", "training")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")

@@ -27,7 +27,7 @@ Curve = list[tuple[int, float, float]]
 
 VALIDATIONS = 20  # per training
 OUTSIZED = 5.0  # standard deviations of the context
-SETTLED = 0.1  # of the rate, for what starts from a solution and not from noise
+SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
 
 
 class ForecastModule(pl.LightningModule):
