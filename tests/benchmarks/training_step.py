@@ -20,21 +20,22 @@ from tsforecast import Training, synthetic_sensors
 from tsforecast.forecast import QUANTILES
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import pinball
-from tsforecast.models.nets import SegmentRNN
+from tsforecast.models.nets import LinearMap, SegmentRNN
 from tsforecast.models.sampling import Draws
 from tsforecast.models.training import train
 from tsforecast.panel import Panel
 from tsforecast.transforms import Standard
 from tsforecast.windows import Windows, split_by_time
 
-SIZE, HORIZON, PATCH, SEASON = 168, 48, 24, 24
+SIZE, HORIZON, PATCH, SEASON = 336, 48, 48, 24  # what the default settles on for hours
 
 
 def network() -> SegmentRNN:
     torch.manual_seed(0)
+    start = LinearMap(0, False, torch.zeros(SIZE + 1, HORIZON), torch.zeros(HORIZON, len(QUANTILES)))
     return SegmentRNN(
         cell="lstm", input_size=SIZE, horizon=HORIZON, channels=2, known=0, outputs=len(QUANTILES), patch_size=PATCH,
-        hidden_size=128, num_layers=2, dropout=0.1, attention=False,
+        hidden_size=128, num_layers=2, dropout=0.1, attention=False, start=start,
     )  # fmt: skip
 
 

@@ -22,6 +22,9 @@ CELLS: dict[Cell, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.
 
 
 OWN = 2  # channels of x that are no covariates: the scaled target and its mask
+LEAST_COLUMNS = 16
+"""Of a matrix product: with fewer, the last bits of a row depend on its place in the batch (seen with 5 and 8 columns,
+never with 16 to 720), and a series' forecast would depend on which others are asked for."""
 
 
 def linear_features(x: Tensor, known: Tensor, hist: int, gaps: bool) -> Tensor:
@@ -81,13 +84,13 @@ class SegmentRNN(nn.Module):
         )
         self.query = nn.Linear(hidden_size, hidden_size, bias=False) if attention else None
         state = hidden_size * (2 if attention else 1)
-        last = nn.Linear(2 * hidden_size, horizon * outputs)
+        last = nn.Linear(2 * hidden_size, max(horizon * outputs, LEAST_COLUMNS))
         self.head = nn.Sequential(nn.Linear(state, 2 * hidden_size), nn.ReLU(), nn.Dropout(dropout), last)
         self.known = KnownAhead(state, known, outputs) if known else None
         self.start = None if start is None else LinearStart(start)
         if start is not None:
             nn.init.zeros_(last.weight)
-            last.bias.data.copy_(start.spread.flatten())
+            last.bias.data[: horizon * outputs] = start.spread.flatten()
             if self.known is not None:
                 nn.init.zeros_(self.known.out.weight)
                 nn.init.zeros_(self.known.out.bias)
@@ -100,7 +103,7 @@ class SegmentRNN(nn.Module):
         if self.query is not None:
             weights = torch.einsum("btd,bd->bt", states, self.query(state)) / math.sqrt(states.shape[2])
             state = torch.cat([state, torch.einsum("bt,btd->bd", weights.softmax(dim=1), states)], dim=1)
-        out: Tensor = self.head(state).view(batch, self.horizon, self.outputs)
+        out: Tensor = self.head(state)[:, : self.horizon * self.outputs].view(batch, self.horizon, self.outputs)
         if self.known is not None:
             out = out + self.known(state, known)
         return out if self.start is None else out + self.start(x, known)
@@ -112,10 +115,13 @@ class LinearStart(nn.Module):
     def __init__(self, found: LinearMap) -> None:
         super().__init__()
         self.hist, self.gaps = found.hist, found.gaps
-        self.weight = nn.Parameter(found.weights.float())
+        features, self.horizon = found.weights.shape
+        self.map = nn.Linear(features, max(self.horizon, LEAST_COLUMNS), bias=False)
+        self.map.weight.data[: self.horizon] = found.weights.T
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:
-        return (linear_features(x, known, self.hist, self.gaps) @ self.weight).unsqueeze(2)
+        out: Tensor = self.map(linear_features(x, known, self.hist, self.gaps))
+        return out[:, : self.horizon].unsqueeze(2)
 
 
 class KnownAhead(nn.Module):
@@ -124,9 +130,9 @@ class KnownAhead(nn.Module):
     def __init__(self, state_size: int, known: int, outputs: int, width: int = 64) -> None:
         super().__init__()
         self.state, self.step = nn.Linear(state_size, width), nn.Linear(known, width, bias=False)
-        self.out = nn.Linear(width, outputs)
+        self.out, self.outputs = nn.Linear(width, max(outputs, LEAST_COLUMNS)), outputs
 
     def forward(self, state: Tensor, known: Tensor) -> Tensor:
         hidden = torch.relu(self.state(state).unsqueeze(1) + self.step(known))
-        out: Tensor = self.out(hidden)
+        out: Tensor = self.out(hidden)[:, :, : self.outputs]
         return out
