@@ -11,6 +11,7 @@ so a series shorter than L has windows too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -112,19 +113,27 @@ def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: i
     return Split(panel.starts, low, train_high, valid_low, valid_high)
 
 
+def _arrays(view: View) -> tuple[int, ...]:
+    """What tells the cuts of one panel from those of another."""
+    return id(view.past.values), id(view.past.hist), id(view.past.futr)
+
+
 def contexts(views: list[View], input_size: int) -> Batch:
     """The last `input_size` steps of every series of every view `[sum of N, ...]`, targets empty.
 
-    Only the rows that are needed are touched: many origins of one long panel cost no copy of it.
+    Only the rows that are needed are touched, and pasts that are cuts of one panel are gathered at once: many origins
+    of one long panel cost neither a copy of it nor a look at each.
     """
-    values, hist, futr = [], [], []
-    for past, future in views:
-        rows = past.ends[:, None] - input_size + np.arange(input_size)
-        inside = rows >= past.starts[:, None]
+    values, hist, known = [], [], []
+    for _, cuts in groupby(views, key=_arrays):
+        pasts = [view.past for view in cuts]
+        starts, ends = (np.concatenate([getattr(p, side) for p in pasts]) for side in ("starts", "ends"))
+        rows = ends[:, None] - input_size + np.arange(input_size)
+        inside = rows >= starts[:, None]
         rows = np.where(inside, rows, 0)
-        values.append(np.where(inside, past.values[rows], np.nan))
-        hist.append(np.where(inside[:, :, None], past.hist[rows], np.nan))
-        known = np.where(inside[:, :, None], past.futr[rows], np.nan)
-        futr.append(np.concatenate([known, future.futr], axis=1))
+        values.append(np.where(inside, pasts[0].values[rows], np.nan))
+        hist.append(np.where(inside[:, :, None], pasts[0].hist[rows], np.nan))
+        known.append(np.where(inside[:, :, None], pasts[0].futr[rows], np.nan))
+    futr = np.concatenate([np.concatenate(known), np.concatenate([view.future.futr for view in views])], axis=1)
     whole = torch.from_numpy(np.concatenate(values)).unsqueeze(2)
-    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(np.concatenate(futr)))
+    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr))

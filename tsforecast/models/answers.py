@@ -77,10 +77,11 @@ def forecast_views(
     observed = (~batch.context.isnan()).sum(1, keepdim=True)
     values = torch.where(high - low <= ROUNDING * largest(batch.context), last_of_phase(batch.context, 1), values)
     values = torch.where(observed >= LEAST_OBSERVED, values, torch.nan)
+    rows, counts = values.numpy(), observed.flatten().tolist()
     found, start = [], 0
     for view in views:
         stop = start + len(view.past)
-        found.append(_forecast(view, levels, values[start:stop].numpy(), observed[start:stop].flatten().tolist()))
+        found.append(_forecast(view, levels, rows[start:stop], counts[start:stop]))
         start = stop
     return found
 
@@ -100,6 +101,6 @@ def _forecast(view: View, levels: tuple[float, ...], values: npt.NDArray[np.floa
         for i, n in enumerate(observed)
         if n < LEAST_OBSERVED
     )
-    point, quantiles, members = np.split(values, [1, 1 + len(levels)], axis=2)
+    quantiles, members = values[:, :, 1 : 1 + len(levels)], values[:, :, 1 + len(levels) :]
     each = np.moveaxis(members, 2, 0) if members.shape[2] else None
-    return Forecast(past.ids, future.times, past.freq, point[:, :, 0], levels, quantiles, failures, members=each)
+    return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, quantiles, failures, members=each)
