@@ -179,7 +179,7 @@ def test_another_question_to_the_verdict_computes_no_forecast(tmp_path: Path) ->
     job = the_job()
     job.__dict__["answer"] = None
     where = Place(out=tmp_path / "r")
-    from tsforecast.running.schedule import How
+    from tsforecast.running.how import How
 
     result = run_kept(job, where, How(), {"margin": 5.0, "device": "cpu"}, {"margin": 5.0}, lambda once: {})
     assert result.facts["margin"] == 5.0 and "resumed" not in result.facts

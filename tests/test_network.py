@@ -30,7 +30,7 @@ def test_worker_processes_open_no_port() -> None:
         "import sys; sys.path.insert(0, 'tests')\n"
         "from kept_runs import MODELS, PLAN, twelve\n"
         "from tsforecast.backtesting import run_backtest\n"
-        "from tsforecast.running.schedule import How\n"
+        "from tsforecast.running.how import How\n"
         "if __name__ == '__main__':\n"
         "    run_backtest(twelve(), MODELS, PLAN, how=How(executor='processes', jobs=1))\n"
         "    print('used', len(seen))\n"
