@@ -62,12 +62,13 @@ def serial(data: Panel) -> str:
     return digest(data)
 
 
-def test_the_size_of_tasks_changes_no_bit(data: Panel, serial: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_tasks_changes_no_bit(data: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = digest(data, LOCAL)
     for size in (1, 7):
         monkeypatch.setattr(queue, "FIRST", size)
         monkeypatch.setattr(queue, "GROWTH", 1)
-        assert digest(data) == serial
-    assert digest(data, plan=replace(PLAN, horizon=4)) != serial, "control"
+        assert digest(data, LOCAL) == expected
+    assert digest(data, LOCAL, replace(PLAN, horizon=4)) != expected, "control"
 
 
 def test_the_order_of_the_series_in_memory_changes_no_bit(data: Panel, serial: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import conftest
+import pytest
 
 
 def test_the_guard_sees_a_port_that_is_opened() -> None:
@@ -22,6 +23,7 @@ def test_files_that_are_called_sockets_are_no_network() -> None:
     assert conftest._used == []
 
 
+@pytest.mark.slow
 def test_worker_processes_open_no_port() -> None:
     script = (
         "import sys\nseen = []\n"
