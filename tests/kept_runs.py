@@ -28,9 +28,9 @@ from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.reporting import report
 from tsforecast.results import BacktestResult
 from tsforecast.running import durable, queue
+from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Ledger
-from tsforecast.running.schedule import How
 from tsforecast.store import Place, run_kept
 
 MODELS = {"naive": Naive(), "drift": Drift(), "week": SeasonalNaive()}

@@ -131,7 +131,8 @@ def test_python_and_config_spell_every_setting_the_same_way() -> None:
     assert set(Options.__annotations__) == (own - trust - work) | set(READING), (
         "audit and plan take what backtest takes"
     )
-    assert own | {"require"} | set(READING) | {"data", "models"} == {*RUN, *VERDICT, *WORKING} - {"config", "set_"} | NO_FLAG
+    flags = {*RUN, *VERDICT, *WORKING} - {"config", "set_"}
+    assert own | {"require"} | set(READING) | {"data", "models"} == flags | NO_FLAG
 
 
 NO_FLAG = {"quantiles", "sep", "decimal", "encoding"}

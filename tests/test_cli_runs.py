@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from commands import Command, run_with
 
+from tsforecast import store, study
 from tsforecast.models.naive import Drift, Naive
 from tsforecast.reporting import report
 from tsforecast.running.ledger import Ledger
@@ -60,6 +61,24 @@ def test_an_interrupted_run_keeps_what_is_done_and_goes_on_with_the_rest(
     monkeypatch.setattr(Drift, "fit", lambda self, past, horizon: fits.append(1) or fit(self, past, horizon))
     assert command(*again.split()[1:], "-q") == (0, "", "") and len(fits) == 2
     assert f"{place} (oil): finished" in command("status", place).out
+
+
+def test_an_audit_is_done_once_in_a_run(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "r"
+    audits: list[Any] = []
+    real = study.audit_study
+    monkeypatch.setattr(study, "audit_study", lambda *a, **more: audits.append(a) or real(*a, **more))
+
+    def stop(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "run_tasks", stop)
+        done = command(*RUN, place, "--audit")
+    assert done.code == 130 and len(audits) == 1 and (place / "work" / "ledger.sqlite").exists()
+    assert command(*RUN, place, "--audit", "-q").code == 0 and len(audits) == 1
+    facts = json.loads((place / "facts.json").read_text())
+    assert facts["audit"]["passed"] and facts["digest"]
 
 
 def test_nothing_is_left_of_a_run_that_has_finished_nothing(command: Command, tmp_path: Path) -> None:

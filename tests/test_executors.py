@@ -26,11 +26,11 @@ from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.models.naive2 import Naive2
 from tsforecast.models.recurrent import LSTM
 from tsforecast.panel import Panel
-from tsforecast.running import queue, schedule
+from tsforecast.running import executors, queue, schedule
 from tsforecast.running.executors import Processes, lost_by
+from tsforecast.running.how import How
 from tsforecast.running.keys import model_settings
 from tsforecast.running.numerics import pinned
-from tsforecast.running.schedule import How
 from tsforecast.running.shared import open_panel, save_panel
 
 MODELS: dict[str, Any] = {
@@ -62,12 +62,13 @@ def serial(data: Panel) -> str:
     return digest(data)
 
 
-def test_the_size_of_tasks_changes_no_bit(data: Panel, serial: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_tasks_changes_no_bit(data: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = digest(data, LOCAL)
     for size in (1, 7):
         monkeypatch.setattr(queue, "FIRST", size)
         monkeypatch.setattr(queue, "GROWTH", 1)
-        assert digest(data) == serial
-    assert digest(data, plan=replace(PLAN, horizon=4)) != serial, "control"
+        assert digest(data, LOCAL) == expected
+    assert digest(data, LOCAL, replace(PLAN, horizon=4)) != expected, "control"
 
 
 def test_the_order_of_the_series_in_memory_changes_no_bit(data: Panel, serial: str) -> None:
@@ -187,11 +188,23 @@ def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_a_lost_worker_leaves_is_told_from_what_a_call_raises() -> None:
-    from concurrent.futures import BrokenExecutor
+    class TerminatedWorkerError(RuntimeError):
+        pass
 
     assert lost_by(ValueError("no")) == ""
-    assert lost_by(BrokenExecutor("The exit codes of the workers are {SIGSEGV(-11)}")).endswith("died (SIGSEGV(-11))")
-    assert lost_by(BrokenExecutor("something else")) == "its worker process died"
+    assert lost_by(TerminatedWorkerError("The exit codes of the workers are {SIGSEGV(-11)}")).endswith("(SIGSEGV(-11))")
+    assert lost_by(TerminatedWorkerError("something else")) == "its worker process died"
+
+
+def cannot_start() -> None:
+    raise OSError("no such thing")
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_is_no_fault_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "settle_in", cannot_start)
+    with pytest.raises(ConfigError, match="a worker process cannot start"):
+        digest(twelve(), {"naive": Naive()}, executor="processes", jobs=1)
 
 
 @pytest.mark.slow

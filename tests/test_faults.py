@@ -14,7 +14,7 @@ from tsforecast.folds import Plan
 from tsforecast.models.naive import Drift, Naive
 from tsforecast.results import BacktestResult
 from tsforecast.running import queue
-from tsforecast.running.schedule import How
+from tsforecast.running.how import How
 
 PLAN = Plan(horizon=3, n_windows=2)
 PROCESSES = How(executor="processes", jobs=2)

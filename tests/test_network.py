@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import conftest
+import pytest
 
 
 def test_the_guard_sees_a_port_that_is_opened() -> None:
@@ -22,6 +23,7 @@ def test_files_that_are_called_sockets_are_no_network() -> None:
     assert conftest._used == []
 
 
+@pytest.mark.slow
 def test_worker_processes_open_no_port() -> None:
     script = (
         "import sys\nseen = []\n"
@@ -30,7 +32,7 @@ def test_worker_processes_open_no_port() -> None:
         "import sys; sys.path.insert(0, 'tests')\n"
         "from kept_runs import MODELS, PLAN, twelve\n"
         "from tsforecast.backtesting import run_backtest\n"
-        "from tsforecast.running.schedule import How\n"
+        "from tsforecast.running.how import How\n"
         "if __name__ == '__main__':\n"
         "    run_backtest(twelve(), MODELS, PLAN, how=How(executor='processes', jobs=1))\n"
         "    print('used', len(seen))\n"

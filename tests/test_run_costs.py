@@ -17,9 +17,10 @@ from tsforecast.frequency import DAY, Frequency
 from tsforecast.models.naive import Naive
 from tsforecast.panel import Panel
 from tsforecast.running import queue
+from tsforecast.running.how import How
 from tsforecast.running.manifest import made_of
 from tsforecast.running.run_folder import RunFolder
-from tsforecast.running.schedule import How, run_tasks
+from tsforecast.running.schedule import run_tasks
 
 DAILY = Frequency("fixed", DAY)
 

@@ -14,7 +14,7 @@ from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES
 from tsforecast.judging.compare import MARGIN
 from tsforecast.results import BacktestResult
-from tsforecast.running.schedule import How
+from tsforecast.running.how import How
 from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def backtest(
                Without it no file is written
     overwrite  replace a run in `out`
     executor, jobs, task_limit
-               where tasks run: see `running.schedule.How`. The numbers do not depend on it
+               where tasks run: see `running.how.How`. The numbers do not depend on it
     threads    of each task; with another number the last digits of a network differ
     reading    options of `read_panel`: id, time, target, freq, season_length, hist_exog, futr_exog, missing, ...
 

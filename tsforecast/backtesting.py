@@ -19,12 +19,13 @@ from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
 from tsforecast.results import BacktestResult
 from tsforecast.running.chunks import gathered
+from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.manifest import made_of
 from tsforecast.running.memory import InMemory
 from tsforecast.running.queue import Store
 from tsforecast.running.run_folder import RunFolder
-from tsforecast.running.schedule import How, run_tasks
+from tsforecast.running.schedule import run_tasks
 from tsforecast.running.sinks import collect
 from tsforecast.running.tables import tables
 

@@ -19,7 +19,7 @@ from tsforecast.folds import Plan
 from tsforecast.forecast import QUANTILES, Forecaster, check_quantiles
 from tsforecast.judging.compare import MARGIN
 from tsforecast.models import MODELS, model_class
-from tsforecast.running.schedule import How
+from tsforecast.running.how import How
 
 __all__ = ["DEFAULT_MODELS", "READING", "RunConfig", "build_models", "resolved", "run_config", "set_value"]
 

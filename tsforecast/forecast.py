@@ -100,7 +100,11 @@ class Fitted(Protocol):
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """A recipe. `name` is what results and reports call it."""
+    """A recipe. `name` is what results and reports call it.
+
+    One that forecasts each series from that series alone may say `local = True`: it is then run on some of the series
+    at a time, and what goes wrong on a series costs that series.
+    """
 
     @property
     def name(self) -> str: ...

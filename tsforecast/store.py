@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,10 +22,11 @@ from tsforecast.backtesting import Progress, facts_of
 from tsforecast.errors import ConfigError, listing
 from tsforecast.results import TABLES, BacktestResult
 from tsforecast.running.durable import publish, sync_folder
+from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.manifest import made_of
 from tsforecast.running.run_folder import WORK, RunFolder
-from tsforecast.running.schedule import How, run_tasks
+from tsforecast.running.schedule import run_tasks
 from tsforecast.running.sinks import write_tables
 from tsforecast.running.tables import tables
 from tsforecast.running.trouble import OutOfSpace, Stopped, spelled_out
@@ -57,8 +59,21 @@ class Place:
     @property
     def again(self) -> str:
         """The command that goes on with the run."""
-        config = f" --config {self.out / WORK / CONFIG}" if self.settings is not None else ""
-        return f"tsforecast backtest{config} --out {self.out}{' --overwrite' if self.overwrite else ''}"
+        if self.settings is None:
+            return "make the same call again"
+        words = ["tsforecast", "backtest", "--config", str(self.config), "--out", str(self.out)]
+        return shlex.join([*words, "--overwrite"] if self.overwrite else words)
+
+    @property
+    def made(self) -> Path:
+        """The folder that is worked in: beside a finished run that is to be replaced."""
+        out = self.out.resolve()  # where `out` is a link, what it leads to is meant
+        return out.with_name(f".{out.name}.next") if self.overwrite and (out / FACTS).exists() else out
+
+    @property
+    def config(self) -> Path:
+        """The settings of a run that is not finished."""
+        return (self.out if self.made == self.out.resolve() else self.made) / WORK / CONFIG
 
 
 def check_free(out: Path, overwrite: bool = False) -> None:
@@ -116,11 +131,11 @@ def run_kept(
     Stopped (a KeyboardInterrupt) with the words that say how to go on.
     """
     check_free(place.out, place.overwrite)
-    out = place.out.resolve()  # where `out` is a link, what it leads to is meant
-    beside, old = (out.with_name(f".{out.name}.{word}") for word in ("next", "old"))
+    out = place.out.resolve()
+    old = out.with_name(f".{out.name}.old")
     if old.exists() and not out.exists():  # a crash between two renames
         os.replace(old, out)
-    made = beside if place.overwrite and (out / FACTS).exists() else out
+    made = place.made
     with RunFolder(made) as run, _words_for(run, place, job):
         run.settle(job, made_of(job, facts, verdict), place.fork, anew=place.overwrite)
         fresh = not run.finished

@@ -20,7 +20,7 @@ from tsforecast.judging.compare import MARGIN
 from tsforecast.panel import Panel
 from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
-from tsforecast.running.schedule import How
+from tsforecast.running.how import How
 
 if TYPE_CHECKING:
     from tsforecast.auditing.audit import Audit

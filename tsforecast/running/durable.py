@@ -59,7 +59,9 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """See that the names in a folder are on the disk."""
+    """See that the names in a folder are on the disk (where folders can be opened: Windows sees to it itself)."""
+    if os.name == "nt":
+        return
     opened = os.open(path, os.O_RDONLY)
     try:
         point("fsync folder")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Future
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future
 from typing import Any, Protocol
 from weakref import WeakSet
 
 from tsforecast.errors import ConfigError
-from tsforecast.running.worker import ignore_interrupts
+from tsforecast.running.worker import settle_in
 
-__all__ = ["Executor", "Lost", "Processes", "cores", "lost_by", "open_executor"]
+__all__ = ["Executor", "Processes", "lost_by", "open_executor"]
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -21,8 +21,6 @@ THREADS = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-Lost = (BrokenExecutor, CancelledError)
-"""What a future raises whose worker is gone."""
 
 
 class Executor(Protocol):
@@ -51,15 +49,23 @@ class Executor(Protocol):
 class Processes:
     """Worker processes on this machine (loky), each with so many threads."""
 
-    def __init__(self, jobs: int, threads: int) -> None:
-        self.slots, self.threads, self.heals = jobs, threads, False
+    def __init__(self, jobs: int, threads: int, models: Sequence[Any] = ()) -> None:
+        """`models` are those to come: what has to be imported for them is imported when a worker starts."""
+        self.slots, self.threads, self.models, self.heals = jobs, threads, models, False
         self._open()
 
     def _open(self) -> None:
         from loky import ProcessPoolExecutor
 
         env = dict.fromkeys(THREADS, str(self.threads))
-        self._pool = ProcessPoolExecutor(self.slots, timeout=60, initializer=ignore_interrupts, env=env)
+        # a worker that has grown is replaced between two tasks: that is well, and nobody need be told
+        warnings.filterwarnings("ignore", message="A worker (was restarted|stopped)", category=UserWarning)
+        self._pool = ProcessPoolExecutor(self.slots, timeout=60, initializer=settle_in, env=env)
+        try:  # a worker that does not even start is no fault of a task
+            self._pool.submit(len, self.models).result()
+        except BrokenExecutor as error:
+            self.close()
+            raise ConfigError(f"executor=processes: a worker process cannot start ({error}); use serial") from None
 
     def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
         """Hand over a call."""
@@ -124,23 +130,18 @@ class Dask:
             self._cluster.close()
 
 
-def open_executor(name: str, jobs: int, threads: int) -> Executor:
+def open_executor(name: str, jobs: int, threads: int, models: Sequence[Any] = ()) -> Executor:
     """The executor of a name: processes, dask, dask://host:port. Raises ConfigError where there is none."""
     if name == "processes":
-        return Processes(jobs, threads)
+        return Processes(jobs, threads, models)
     address = re.fullmatch(r"dask(?:://(.+))?", name)
     assert address, name
     return Dask(f"tcp://{address[1]}" if address[1] else None, jobs, threads)
 
 
 def lost_by(error: BaseException) -> str:
-    """How the worker of a call was lost; empty where the call itself raised this."""
-    if type(error).__name__ == "KilledWorker" or isinstance(error, Lost):
+    """How the worker of a call was lost; empty where the call itself raised this, or could not be handed over."""
+    if type(error).__name__ in ("KilledWorker", "TerminatedWorkerError", "ShutdownExecutorError"):
         signals = re.search(r"exit codes? of the workers? (?:are|is) \{(.+?)\}", str(error))
         return f"its worker process died ({signals[1]})" if signals else "its worker process died"
     return ""
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,17 +7,18 @@ where nothing else can have been the reason, a failure is recorded.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 from tsforecast import progress
-from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.forecast import Forecaster
 from tsforecast.running.answering import nothing_said
-from tsforecast.running.executors import Executor, Processes, cores, lost_by, open_executor
+from tsforecast.running.executors import Executor, Processes, lost_by, open_executor
+from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Stretch
 from tsforecast.running.parts import Receipt
@@ -26,7 +27,7 @@ from tsforecast.running.run_folder import RunFolder
 from tsforecast.running.shared import save_panel
 from tsforecast.running.worker import Errand, run_errand
 
-__all__ = ["How", "run_tasks"]
+__all__ = ["run_tasks"]
 
 Tell = Callable[[float, str], None]
 
@@ -34,42 +35,6 @@ WORTH = 30.0  # seconds of one model's work that pay for starting worker process
 TRIES = 2
 AnyExecutor = TypeVar("AnyExecutor", bound=Executor)
 LOOK = 0.5  # seconds between looks at the clock
-
-
-@dataclass(frozen=True, kw_only=True)
-class How:
-    """How tasks are run. None of it changes a number of the result, but for `task_limit`.
-
-    executor    serial: one after the other in this process; processes: worker processes on this machine; dask, or
-                dask://host:port: a Dask cluster; auto: in this process, and worker processes where it pays
-    jobs        worker processes; None: one per core
-    task_limit  seconds after which a task is given up, with the series that was at fault; needs worker processes
-    """
-
-    executor: str = "auto"
-    jobs: int | None = None
-    task_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        known = ("auto", "serial", "processes", "dask")
-        if self.executor not in known and not self.executor.startswith("dask://"):
-            raise ConfigError(f"executor={self.executor}{did_you_mean(self.executor, (*known, 'dask://HOST:PORT'))}")
-        if self.jobs is not None and self.jobs < 1:
-            raise ConfigError(f"jobs={self.jobs}: must be at least 1")
-        if self.task_limit is not None and not self.task_limit > 0:
-            raise ConfigError(f"task_limit={self.task_limit}: must be a positive number of seconds")
-        if self.task_limit is not None and self.executor == "serial":
-            raise ConfigError("task_limit: a task in this process cannot be stopped; use executor=processes")
-
-    @property
-    def workers(self) -> int:
-        """Worker processes."""
-        return self.jobs or cores()
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether every task runs outside this process."""
-        return self.executor not in ("auto", "serial") or self.task_limit is not None
 
 
 def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None) -> None:
@@ -90,7 +55,7 @@ def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None)
         assert isinstance(store, RunFolder)
         name = how.executor if how.executor.startswith("dask") else "processes"
         workers = 1 if how.executor == "serial" else how.workers
-        with _opened(open_executor(name, workers, job.threads)) as executor:
+        with _opened(open_executor(name, workers, job.threads, [*job.recipes.values()])) as executor:
             _there(_Errands(job, store), queue, executor, how.task_limit, alone, tally)
 
 
@@ -101,7 +66,7 @@ def _here(job: Job, store: Store, queue: Queue, how: How, tally: _Tally, fatal: 
 
     def waiting() -> list[str]:
         mine = [model for model in job.recipes if model not in fatal]
-        return [model for model in mine if not (leave and queue.expected(model) > WORTH)]
+        return [m for m in mine if not (leave and queue.expected(m) > WORTH) or _on_gpu(job.recipes[m])]
 
     while (task := queue.again() or queue.take(waiting())) is not None:
         store.begin(job, task)
@@ -115,6 +80,12 @@ def _here(job: Job, store: Store, queue: Queue, how: How, tally: _Tally, fatal: 
         store.keep(job, task, folds, said)
         queue.learned(task, time.perf_counter() - begun)
         tally.add(task)
+
+
+def _on_gpu(recipe: Forecaster) -> bool:
+    """Whether a model trains on a GPU here: worker processes would share it, which does not pay."""
+    device, torch = str(getattr(getattr(recipe, "training", None), "device", "cpu")), sys.modules.get("torch")
+    return device.startswith("cuda") or (device == "auto" and torch is not None and bool(torch.cuda.is_available()))
 
 
 class _Errands:
@@ -193,7 +164,7 @@ class _Alone:
         """Do the task, or as much of it as can be done; the rest is recorded as failed."""
         assert isinstance(self.store, RunFolder)
         errands = _Errands(self.job, self.store)
-        with _opened(Processes(1, self.job.threads)) as executor:
+        with _opened(Processes(1, self.job.threads, [self.job.recipes[task.model]])) as executor:
             self._run(task, errands, executor)
 
     def _run(self, task: Stretch, errands: _Errands, executor: Processes) -> None:

@@ -28,11 +28,14 @@ def collect(pieces: Iterable[Piece], levels: Sequence[float]) -> tuple[dict[str,
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     digest = Digest()
     for name, frame in pieces:
-        found[name].append(_shaped(name, frame, levels))
-        digest.add(name, found[name][-1])
+        found[name].append(frame)
     joined = {
-        name: pd.concat(frames, ignore_index=True) if frames else _empty(name, levels) for name, frames in found.items()
+        name: _shaped(name, pd.concat(frames, ignore_index=True), levels) if frames else _empty(name, levels)
+        for name, frames in found.items()
     }
+    for name, frame in joined.items():
+        if len(frame):
+            digest.add(name, frame)
     return joined, digest.value()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +17,7 @@ from tsforecast.running.ledger import Stretch
 from tsforecast.running.parts import Receipt, write_part
 from tsforecast.running.shared import open_panel
 
-__all__ = ["Errand", "ignore_interrupts", "run_errand"]
+__all__ = ["Errand", "run_errand", "settle_in"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,20 @@ def _shared(data: str, plan: Plan, threads: int) -> Job:
     return Job(open_panel(Path(data)), {}, plan, threads)
 
 
-def ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal: the main one decides what becomes of the others."""
+def settle_in() -> None:
+    """What a worker process of ours does first.
+
+    Ctrl-C reaches every process of a terminal: the main one decides what becomes of the others; where it is killed,
+    they end too. And what a model prints is not the answer of the program.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
