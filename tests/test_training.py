@@ -254,11 +254,24 @@ def test_a_tenth_is_held_out_where_each_window_is_seen_eight_times_or_more(windo
         ({"l1": -1.0}, r"training\.l1=-1\.0: must not be negative"),
         ({"val_share": 1.0}, r"training\.val_share=1\.0"),
         ({"schedule": "cosine"}, r"training\.schedule='cosine'"),
+        ({"precision": "bf8"}, r"training\.precision='bf8': known are 'full' and 'bf16'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Training(**settings)
+
+
+def test_half_precision_trains_nearly_the_same_network() -> None:
+    """On the CPU too. bfloat16 has 8 bits of mantissa, so that a product is off by up to 0.4 %."""
+    full, half, other = Bench(), Bench(), Bench(seed=5)
+    curves = [
+        np.array(bench.train(max_steps=40, patience=100, precision=precision))
+        for bench, precision in ((full, "full"), (half, "bf16"), (other, "full"))
+    ]
+    away = [np.abs(curve[1:, 1:] / curves[0][1:, 1:] - 1).max() for curve in curves]
+    assert 0 < away[1] < 0.02 < away[2], away  # another seed is the control
+    assert all(p.dtype == torch.float32 for p in half.net.parameters())
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

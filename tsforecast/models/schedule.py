@@ -34,6 +34,8 @@ class Training:
                    else none
     patience       validations (20 in a full training) without improvement before it stops; the best weights are kept
     device         "auto" (a GPU where there is one), "cpu", "cuda", "mps"
+    precision      "full" (float32), or "bf16" for the matrix products, weights and losses staying in float32: for GPUs
+                   and CPUs that have it; check on a validation span that the accuracy holds
     """
 
     max_steps: int | None = None
@@ -48,6 +50,7 @@ class Training:
     val_share: float | None = None
     patience: int = 6
     device: str = "auto"
+    precision: Literal["full", "bf16"] = "full"
 
     def __post_init__(self) -> None:
         for name, least in (("max_steps", 1), ("batch_size", 1), ("patience", 1)):
@@ -64,6 +67,8 @@ class Training:
             raise ConfigError(f"training.val_share={self.val_share}: must be at least 0 and below 1")
         if self.schedule not in ("one_cycle", "constant"):
             raise ConfigError(f"training.schedule={self.schedule!r}: known are 'one_cycle' and 'constant'")
+        if self.precision not in ("full", "bf16"):
+            raise ConfigError(f"training.precision={self.precision!r}: known are 'full' and 'bf16'")
 
     def steps(self, windows: int) -> int:
         """Optimiser steps for this many training windows."""

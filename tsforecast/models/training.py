@@ -48,7 +48,7 @@ class ForecastModule(pl.LightningModule):
         """Quantile loss in scaled units, and the relative error of the median where values are positive."""
         batch = self.windows.gather(origins, floors)
         seen = self.encoding.encode(batch)
-        out = self.net(seen.x, seen.known) + seen.base
+        out = self.net(seen.x, seen.known).float() + seen.base
         target = seen.target(batch.target)
         # a context that hardly moves makes any target huge: such windows count no more than others
         size = torch.nan_to_num(target.abs(), nan=0.0).amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
@@ -77,7 +77,7 @@ class ForecastModule(pl.LightningModule):
         for parameters, rate, decay in self._parts():
             rates.append(rate)
             groups.append({"params": parameters, "lr": rate, "weight_decay": decay})
-        optimizer = torch.optim.AdamW(groups, fused=True)
+        optimizer = torch.optim.AdamW(groups, fused=settings.precision == "full")  # Lightning clips no other fused one
         if settings.schedule == "constant":
             return optimizer
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=self.steps + 1)
@@ -193,6 +193,7 @@ def train(
             val_check_interval=max(steps // VALIDATIONS, 1) if len(valid) else None,
             check_val_every_n_epoch=None,
             gradient_clip_val=training.clip,
+            precision="bf16-mixed" if training.precision == "bf16" else "32-true",
             callbacks=[keep],
             num_sanity_val_steps=0,
             logger=False,
