@@ -229,6 +229,14 @@ def test_progress_is_told_while_training() -> None:
     assert heard == sorted(heard) and heard[-1] == 1.0 and len(heard) == 20
 
 
+def test_progress_never_goes_back_over_seeds_and_both_trainings_of_each() -> None:
+    heard: list[float] = []
+    recipe = LSTM(**{**SMALL, "n_seeds": 2, "training": replace(TINY, val_share=0.2)})
+    with progress.listening(heard.append):
+        recipe.fit(sensors(), 5)
+    assert heard == sorted(heard) and 0.3 < heard[5] < 0.4 and 0.98 < heard[-1] <= 1.0
+
+
 @pytest.mark.parametrize(("windows", "steps"), [(10, 500), (12_800, 2_000), (10**7, 4_000)])
 def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: int) -> None:
     assert Training(passes=20.0, batch_size=128).steps(windows) == steps

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["listening", "report"]
+__all__ = ["listening", "part", "report"]
 
 _listener: ContextVar[Callable[[float], None] | None] = ContextVar("tsforecast_progress", default=None)
 
@@ -26,3 +26,12 @@ def listening(listener: Callable[[float], None] | None) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+@contextmanager
+def part(low: float, high: float) -> Iterator[None]:
+    """Work inside the block is the stretch from `low` to `high` of the current task."""
+    listener = _listener.get()
+    inner = None if listener is None else lambda fraction: listener(low + (high - low) * fraction)
+    with listening(inner):
+        yield

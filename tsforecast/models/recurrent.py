@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from tsforecast import progress
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.models.answers import Answer, Covariates, forecast_views
@@ -102,7 +103,8 @@ class _Recurrent:
         task = _Task(self, past, windows, encoding, patch)
         nets, curves = [], []
         for number in range(self.n_seeds):
-            net, curve = task.trained(split, self.seed + number)
+            with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
+                net, curve = task.trained(split, self.seed + number)
             nets.append(net)
             curves += [(self.seed + number, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
@@ -171,10 +173,13 @@ class _Task:
         device = self.windows.values.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             steps = self.recipe.training.steps(split.n_train)
-            net, curve, best = self._train(split, seed, steps)
-            if (split.valid_high > split.valid_low).any():
+            held_out = bool((split.valid_high > split.valid_low).any())
+            with progress.part(0.0, 0.75 if held_out else 1.0):
+                net, curve, best = self._train(split, seed, steps)
+            if held_out:
                 whole = split_by_time(self.past, self.windows.horizon, 0, LEAST_CONTEXT)
-                net, _, _ = self._train(whole, seed, steps, best)
+                with progress.part(0.75, 1.0):
+                    net, _, _ = self._train(whole, seed, steps, best)
         return net, curve
 
     def _train(self, split: Split, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
@@ -215,7 +220,8 @@ class _Task:
             return None
         border = split.train_high + self.windows.horizon - 1
         before = self.past.cut(np.where(split.valid_high > split.valid_low, border, self.past.ends))
-        return fit_map(before, self.windows, self.encoding, levels=self.recipe.quantiles)
+        with progress.listening(None):  # a moment beside the training
+            return fit_map(before, self.windows, self.encoding, levels=self.recipe.quantiles)
 
 
 @dataclass(frozen=True, kw_only=True)
