@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -99,8 +100,6 @@ def in_a_fork(work: Callable[[], str]) -> tuple[int, str]:
             os.write(into, work().encode())
             os._exit(0)
         except BaseException:
-            import traceback
-
             traceback.print_exc()
             os._exit(1)
     os.close(into)
@@ -147,6 +146,7 @@ def kill_at_random(place: Path, rng: random.Random, longest: float) -> bool:
         try:
             kept(place)
         except BaseException:
+            traceback.print_exc()
             os._exit(1)
         os._exit(0)
     time.sleep(rng.uniform(0.0, longest))

@@ -101,8 +101,8 @@ def test_a_model_that_takes_its_worker_along_costs_the_series_that_it_dies_of(ho
 
 @pytest.mark.slow
 def test_a_model_that_hangs_costs_the_series_that_it_hangs_on() -> None:
-    limited = How(executor="processes", jobs=2, task_limit=4.0)
-    assert lost(run(Bad("hangs"), limited)) == ({"bad"}, {"s05"}, {"took longer than the limit of 4 seconds"})
+    limited = How(executor="processes", jobs=2, task_limit=2.0)
+    assert lost(run(Bad("hangs"), limited)) == ({"bad"}, {"s05"}, {"took longer than the limit of 2 seconds"})
 
 
 @pytest.mark.slow

@@ -220,6 +220,21 @@ def test_a_second_process_on_a_run_is_told_who_is_there(tmp_path: Path) -> None:
     kept(tmp_path / "r")
 
 
+def test_a_run_that_was_killed_at_once_or_between_two_renames_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "r" / "work" / "parts").mkdir(parents=True)
+    expected = kept(tmp_path / "r").facts["digest"]
+    (tmp_path / "r").rename(tmp_path / ".r.old")
+    assert kept(tmp_path / "r").facts["resumed"] == "finished" and not (tmp_path / ".r.old").exists()
+    kept(tmp_path / "r", overwrite=True)
+    (tmp_path / "r").rename(tmp_path / ".r.old")
+    assert kept(tmp_path / "r", overwrite=True).facts["digest"] == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+    (tmp_path / "mine" / "work").mkdir(parents=True)
+    (tmp_path / "mine" / "work" / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match="holds no run"):
+        kept(tmp_path / "mine", overwrite=True)
+
+
 def test_a_model_that_is_changed_in_its_code_is_another_model(tmp_path: Path) -> None:
     class Mine(Naive):
         pass

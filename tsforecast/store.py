@@ -25,7 +25,7 @@ from tsforecast.running.durable import publish, sync_folder
 from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.manifest import made_of
-from tsforecast.running.run_folder import WORK, RunFolder
+from tsforecast.running.run_folder import WORK, RunFolder, has_work
 from tsforecast.running.schedule import run_tasks
 from tsforecast.running.sinks import write_tables
 from tsforecast.running.tables import tables
@@ -87,9 +87,9 @@ def check_free(out: Path, overwrite: bool = False) -> None:
     if not found.is_dir():
         raise ConfigError(f"--out {out}: there is a file of that name; name another folder")
     names = {path.name for path in found.iterdir()}
-    if names and WORK not in names and not names.issuperset(MARKS):
+    if names and not has_work(found) and not names.issuperset(MARKS):
         raise ConfigError(f"--out {out}: the folder is not empty and holds no run; name another folder")
-    if names and not overwrite and not (found / WORK / "ledger.sqlite").exists():
+    if names and not has_work(found) and not overwrite:
         raise ConfigError(
             f"--out {out}: there is a run already, without the tasks that it was made of; name another folder, or "
             "replace it with --overwrite"

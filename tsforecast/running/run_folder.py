@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -28,9 +29,10 @@ from tsforecast.running.manifest import Manifest, changes
 from tsforecast.running.parts import Part, Receipt, part_path, write_part
 from tsforecast.running.trouble import Locked, spelled_out
 
-__all__ = ["WORK", "RunFolder", "holder"]
+__all__ = ["WORK", "RunFolder", "has_work", "holder"]
 
 WORK = "work"
+PATIENCE = 0.5  # seconds in which the children of a process that was killed have let go of its lock
 
 
 class RunFolder:
@@ -208,6 +210,14 @@ def _copied(old: Path, new: Path) -> None:
         shutil.copyfile(old, new)
 
 
+def has_work(place: Path) -> bool:
+    """Whether a folder is one that a run works in, or has been since a run was begun there and killed at once."""
+    work = place / WORK
+    if (work / "ledger.sqlite").is_file():
+        return True
+    return work.is_dir() and {path.name for path in work.iterdir()} <= {"lock", "parts"}
+
+
 def holder(place: Path) -> str | None:
     """The process that works in a run folder now, or None."""
     path = place / WORK / "lock"
@@ -227,13 +237,18 @@ def _locked(path: Path, place: Path, write: bool = True) -> IO[str]:
         import fcntl
     except ImportError:  # Windows: two processes on one folder are not kept apart there
         return file
-    try:
-        fcntl.flock(file, (fcntl.LOCK_EX if write else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        who = file.read().strip() or "unknown"
-        file.close()
-        raise Locked(place, who) from None
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_EX if write else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if not write or time.monotonic() > until:
+                file.seek(0)
+                who = file.read().strip() or "unknown"
+                file.close()
+                raise Locked(place, who) from None
+            time.sleep(0.02)
     if write:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
