@@ -33,3 +33,15 @@ def no_network(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not any(word in request.node.nodeid for word in MAY):
         assert _used[before:] == []
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Two threads wait for each other at every small product, ten times longer where another program has a core; and
+    the last bits of a sum depend on how many there are."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -204,6 +204,7 @@ def test_folds_in_reverse_order_or_alone_give_the_same_bits(name: str) -> None:
     assert forward == backward[::-1]
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", MIXED)
 def test_without_refit_the_parameters_stay_and_the_history_moves(name: str) -> None:
     found = folds(sensors(), horizon=HORIZON, n_windows=3, refit=2)

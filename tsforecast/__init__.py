@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tsforecast.models.recurrent import GRU as GRU
     from tsforecast.models.recurrent import LSTM as LSTM
     from tsforecast.models.recurrent import RNN as RNN
-    from tsforecast.models.training import Training as Training
+    from tsforecast.models.schedule import Training as Training
     from tsforecast.panel import Future as Future
     from tsforecast.panel import Panel as Panel
     from tsforecast.panel import View as View
@@ -55,7 +55,7 @@ _HOMES = {
     "models.naive": ("Drift", "Naive", "SeasonalNaive"),
     "models.naive2": ("Naive2",),
     "models.recurrent": ("GRU", "LSTM", "RNN"),
-    "models.training": ("Training",),
+    "models.schedule": ("Training",),
     "panel": ("Future", "Panel", "View"),
     "reading.readers": ("read_panel",),
     "results": ("BacktestResult",),
