@@ -21,7 +21,7 @@ from typing import Any
 from tsforecast.backtesting import Progress, facts_of
 from tsforecast.errors import ConfigError, listing
 from tsforecast.results import TABLES, BacktestResult
-from tsforecast.running.durable import publish, sync_folder
+from tsforecast.running.durable import names_at, publish, sync_folder
 from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.manifest import made_of
@@ -78,18 +78,10 @@ class Place:
 
 def check_free(out: Path, overwrite: bool = False) -> None:
     """Raise ConfigError where `out` cannot become or go on as a run folder, before any work is done."""
-    found = out.resolve()
-    above = next(folder for folder in found.parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise ConfigError(f"--out {out}: nothing can be written in '{above}'; name another folder")
-    if not found.exists():
-        return
-    if not found.is_dir():
-        raise ConfigError(f"--out {out}: there is a file of that name; name another folder")
-    names = {path.name for path in found.iterdir()}
-    if names and not has_work(found) and not names.issuperset(MARKS):
+    names = names_at(out)
+    if names and not has_work(out.resolve()) and not names.issuperset(MARKS):
         raise ConfigError(f"--out {out}: the folder is not empty and holds no run; name another folder")
-    if names and not has_work(found) and not overwrite:
+    if names and not has_work(out.resolve()) and not overwrite:
         raise ConfigError(
             f"--out {out}: there is a run already, without the tasks that it was made of; name another folder, or "
             "replace it with --overwrite"

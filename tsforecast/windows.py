@@ -97,6 +97,11 @@ class Split(NamedTuple):
         """Training windows of all series."""
         return int(np.maximum(self.train_high - self.train_low, 0).sum())
 
+    @property
+    def holds_out(self) -> bool:
+        """Whether any window validates."""
+        return bool((self.valid_high > self.valid_low).any())
+
 
 def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: int = 1) -> Split:
     """Keep the last `valid_steps` steps of each series for validation targets (0: none).

@@ -28,15 +28,7 @@ _OURS = {MANIFEST, SERIES, "arrays", "buckets"}
 
 def check_free(out: Path, overwrite: bool) -> None:
     """Raise ConfigError where `out` cannot become a dataset, before any work is done."""
-    found = out.resolve()
-    above = next(folder for folder in found.parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise ConfigError(f"--out {out}: nothing can be written in '{above}'; name another folder")
-    if not found.exists():
-        return
-    if not found.is_dir():
-        raise ConfigError(f"--out {out}: there is a file of that name; name another folder")
-    names = {path.name for path in found.iterdir()}
+    names = durable.names_at(out)
     if not names:
         return
     if MANIFEST not in names:

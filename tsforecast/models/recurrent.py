@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from tsforecast.models.encoding import Encoding
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
-from tsforecast.models.training import VALIDATIONS, Curve, Training, pick_device, train
+from tsforecast.models.training import Curve, Training, pick_device, train
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import Batch, Split, Windows, split_by_time
@@ -28,16 +28,16 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 LEAST_CONTEXT = 2  # a single value has no size to scale by
 BRIEF_STEPS = 60
-TIMED_STEPS = (VALIDATIONS, 4 * VALIDATIONS)
+TIMED_STEPS = (20, 80)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Recurrent:
     """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
 
-    input_size   steps of context; None: a week of a daily cycle, else three or four seasons, at least two horizons
-    patch_size   steps that become one token; 1 is the classic step-by-step form; None: the largest part of a season
-                 that leaves 4 to 32 tokens, 1 for very short contexts
+    input_size   steps of context; None: two weeks of a daily cycle, else three or four seasons or two horizons
+    patch_size   steps that become one token; 1 is the classic step-by-step form; None: whole seasons where they leave
+                 7 tokens or more, else a part of a season that leaves 4 to 32; 1 for very short contexts
     hidden_size  width of the state
     num_layers   stacked layers
     dropout      between layers and before the answer, in training
@@ -100,11 +100,11 @@ class _Recurrent:
         else:
             season = {"none": 0, "last": 1, "seasonal": past.season_length}[self.residual]
         encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
-        task = _Task(self, past, windows, encoding, patch)
+        task = _Task.of(self, past, split, windows, encoding, patch)
         nets, curves = [], []
         for number in range(self.n_seeds):
             with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
-                net, curve = task.trained(split, self.seed + number)
+                net, curve = task.trained(self.seed + number)
             nets.append(net)
             curves += [(self.seed + number, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
@@ -120,17 +120,18 @@ class _Recurrent:
     def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
         """Seconds that a fit on `past` takes at most (it may stop early), and bytes beside the data.
 
-        Found by timing two short trainings with the same number of validations, so that their difference is steps.
+        Found by timing two short trainings without validation, so that their difference is steps.
         """
         clock = []
         for steps in TIMED_STEPS:
-            training = replace(self.training, max_steps=steps, patience=VALIDATIONS)
+            training = replace(self.training, max_steps=steps, val_share=0.0)
             begun = time.perf_counter()
             fitted = replace(self, n_seeds=1, training=training).fit(past, horizon)
             clock.append(time.perf_counter() - begun)
         few, more = TIMED_STEPS
         step = max(clock[1] - clock[0], 0.0) / (more - few)
-        steps = self.training.steps(self._split(past, horizon).n_train)
+        split = self._split(past, horizon)
+        steps = self.training.steps(split.n_train) * (2 if split.holds_out else 1)
         weights = sum(p.numel() * p.element_size() for p in fitted.nets[0].parameters())
         return self.n_seeds * (clock[0] + (steps - few) * step), weights * (3 + self.n_seeds)  # AdamW keeps two moments
 
@@ -154,45 +155,69 @@ class _Recurrent:
         return -(-size // patch) * patch, patch
 
 
+class _Part(NamedTuple):
+    """What is trained on, and the linear map of it: one that has not seen what is held out."""
+
+    split: Split
+    start: LinearMap | None
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """What the networks of one fit have in common."""
 
     recipe: _Recurrent
-    past: Panel
     windows: Windows
     encoding: Encoding
     patch: int
+    first: _Part
+    whole: _Part
 
-    def trained(self, split: Split, seed: int) -> tuple[nn.Module, Curve]:
+    @classmethod
+    def of(
+        cls, recipe: _Recurrent, past: Panel, split: Split, windows: Windows, encoding: Encoding, patch: int
+    ) -> _Task:
+        """Solve for the linear maps that all networks start as: of the part that is trained on at first, and of all."""
+
+        def part(split: Split) -> _Part:
+            if not recipe.linear:
+                return _Part(split, None)
+            border = split.train_high + windows.horizon - 1
+            before = past.cut(np.where(split.valid_high > split.valid_low, border, past.ends))
+            with progress.listening(None):  # a moment beside the training
+                return _Part(split, fit_map(before, windows, encoding, levels=recipe.quantiles))
+
+        first = part(split)
+        whole = part(split_by_time(past, windows.horizon, 0, LEAST_CONTEXT)) if split.holds_out else first
+        return cls(recipe, windows, encoding, patch, first, whole)
+
+    def trained(self, seed: int) -> tuple[nn.Module, Curve]:
         """A network, and the curve of its training.
 
         Where a part is held out, that part tells how long to train, and the network is then trained anew for so long
         on everything: the latest windows are the ones that are most like what comes next.
         """
-        device = self.windows.values.device
+        device, held_out = self.windows.values.device, self.first.split.holds_out
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            steps = self.recipe.training.steps(split.n_train)
-            held_out = bool((split.valid_high > split.valid_low).any())
+            steps = self.recipe.training.steps(self.first.split.n_train)
             with progress.part(0.0, 0.75 if held_out else 1.0):
-                net, curve, best = self._train(split, seed, steps)
+                net, curve, best = self._train(self.first, seed, steps)
             if held_out:
-                whole = split_by_time(self.past, self.windows.horizon, 0, LEAST_CONTEXT)
                 with progress.part(0.75, 1.0):
-                    net, _, _ = self._train(whole, seed, steps, best)
+                    net, _, _ = self._train(self.whole, seed, steps, best)
         return net, curve
 
-    def _train(self, split: Split, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
+    def _train(self, part: _Part, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
         """One training; where it diverges, one more at half the rate."""
-        recipe, start = self.recipe, self._start(split)
+        training = self.recipe.training
         try:
-            return self._descend(split, start, seed, steps, stop, recipe.training)
+            return self._descend(part, seed, steps, stop, training)
         except FloatingPointError:
-            slower = replace(recipe.training, learning_rate=recipe.training.learning_rate / 2)
-            return self._descend(split, start, seed, steps, stop, slower)
+            slower = replace(training, learning_rate=training.learning_rate / 2)
+            return self._descend(part, seed, steps, stop, slower)
 
     def _descend(
-        self, split: Split, start: LinearMap | None, seed: int, steps: int, stop: int | None, training: Training
+        self, part: _Part, seed: int, steps: int, stop: int | None, training: Training
     ) -> tuple[nn.Module, Curve, int]:
         recipe, windows = self.recipe, self.windows
         torch.manual_seed(seed)
@@ -208,20 +233,11 @@ class _Task:
             num_layers=recipe.num_layers,
             dropout=recipe.dropout,
             attention=recipe.attention,
-            start=start,
+            start=part.start,
         ).to(windows.values.device)
-        levels = recipe.quantiles
+        levels, split = recipe.quantiles, part.split
         curve, best = train(net, windows, split, self.encoding, levels, training, seed, steps=steps, stop=stop)
         return net, curve, best
-
-    def _start(self, split: Split) -> LinearMap | None:
-        """The linear map of what lies before the validation part: it may not have seen what judges it."""
-        if not self.recipe.linear:
-            return None
-        border = split.train_high + self.windows.horizon - 1
-        before = self.past.cut(np.where(split.valid_high > split.valid_low, border, self.past.ends))
-        with progress.listening(None):  # a moment beside the training
-            return fit_map(before, self.windows, self.encoding, levels=self.recipe.quantiles)
 
 
 @dataclass(frozen=True, kw_only=True)

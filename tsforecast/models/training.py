@@ -183,6 +183,7 @@ def train(
     draws = Draws(split, training.batch_size, steps, seed, device)
     valid = validation_windows(split, 4 * training.batch_size, device)
     module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, steps)
+    module.to(device)
     keep = KeepBest(training.patience, steps)
     keep.begin(module, valid)
     with _silence():

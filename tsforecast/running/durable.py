@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_hex
 
-__all__ = ["TEMPORARY", "publish", "sync_file", "sync_folder", "write_whole"]
+from tsforecast.errors import ConfigError
+
+__all__ = ["TEMPORARY", "names_at", "publish", "sync_file", "sync_folder", "write_whole"]
 
 TEMPORARY = ".tmp"
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -39,6 +41,22 @@ def write_whole(path: Path, content: bytes) -> None:
         made.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def names_at(out: Path) -> set[str]:
+    """What is in a folder that is to be written, or made: nothing, where it is not there yet.
+
+    Raises ConfigError where it cannot be made or written.
+    """
+    found = out.resolve()
+    above = next(folder for folder in found.parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out}: nothing can be written in '{above}'; name another folder")
+    if not found.exists():
+        return set()
+    if not found.is_dir():
+        raise ConfigError(f"--out {out}: there is a file of that name; name another folder")
+    return {path.name for path in found.iterdir()}
 
 
 def publish(made: Path, place: Path, names: Iterable[str]) -> None:

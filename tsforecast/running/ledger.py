@@ -139,11 +139,6 @@ class Ledger:
         for entry in entries:
             self.enter(entry)
 
-    def drop(self, tasks: Iterable[Stretch]) -> None:
-        """Forget tasks."""
-        with self.together():
-            self._forget(tasks)
-
     def entries(self) -> list[Entry]:
         """Every task that was begun or finished, in order."""
         rows = self._db.execute(

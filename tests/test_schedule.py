@@ -1,0 +1,56 @@
+"""The settings of a training: how long, what is held out, what is refused, where it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from cases import sensors
+
+from tsforecast.errors import ConfigError
+from tsforecast.models.recurrent import LSTM
+from tsforecast.models.training import Training, pick_device
+
+
+@pytest.mark.parametrize(("windows", "steps"), [(10, 500), (12_800, 2_000), (10**7, 4_000)])
+def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: int) -> None:
+    assert Training(passes=20.0, batch_size=128).steps(windows) == steps
+    assert Training(max_steps=7).steps(windows) == 7
+
+
+@pytest.mark.parametrize(
+    ("windows", "share"), [(500, 0.1), (8_000, 0.1), (128_000, 0.1), (128_100, 0.0), (270_000, 0.0)]
+)
+def test_a_tenth_is_held_out_where_each_window_is_seen_eight_times_or_more(windows: int, share: float) -> None:
+    """4,000 steps of 256 windows are 8 passes over 128,000 windows. A training cut short holds out the same."""
+    assert Training().held_out(windows) == Training(max_steps=7).held_out(windows) == share
+    assert Training(val_share=0.3).held_out(windows) == 0.3 and Training(val_share=0).held_out(windows) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_steps": 0}, r"training\.max_steps=0: must be at least 1"),
+        ({"batch_size": 0}, r"training\.batch_size=0"),
+        ({"learning_rate": 0.0}, r"training\.learning_rate=0\.0: must be positive"),
+        ({"clip": float("nan")}, r"training\.clip=nan: must be positive"),
+        ({"l1": -1.0}, r"training\.l1=-1\.0: must not be negative"),
+        ({"val_share": 1.0}, r"training\.val_share=1\.0"),
+        ({"schedule": "cosine"}, r"training\.schedule='cosine'"),
+        ({"precision": "bf8"}, r"training\.precision='bf8': known are 'full' and 'bf16'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Training(**settings)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device("auto").type in ("cpu", "cuda")
+    with pytest.raises(ConfigError, match=r"device='tpu': known are auto, cpu, cuda, mps"):
+        pick_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="this machine has none that torch can use"):
+            LSTM(training=Training(device="cuda")).fit(sensors(), 5)

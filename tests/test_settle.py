@@ -1,0 +1,57 @@
+"""What is left automatic in a recipe: context, segments, and which naive forecast is corrected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import DAILY, INTEGER, panel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tsforecast.models.recurrent import LSTM
+from tsforecast.models.settle import context_size, naive_season, segment_size
+
+
+def test_what_is_corrected_is_what_has_been_closer() -> None:
+    time = np.arange(300)
+    wave, walk = np.sin(2 * np.pi * time / 7), np.cumsum(np.random.default_rng(0).normal(size=300))
+    assert naive_season(panel(wave, season_length=7), 5) == 7
+    assert naive_season(panel(walk, season_length=7), 5) == 1
+    assert naive_season(panel(np.full(30, 4.0), season_length=7), 5) in (1, 7)
+    assert naive_season(panel(wave), 5) == 1
+
+
+@given(st.sampled_from([1, 4, 5, 7, 12, 13, 24, 48, 52, 96, 168]), st.integers(1, 400), st.integers(1, 2_000))
+def test_automatic_sizes_fit_the_data(season_length: int, horizon: int, n_steps: int) -> None:
+    past = panel(np.zeros(n_steps), season_length=season_length)
+    size = context_size(past, horizon)
+    assert 2 <= size <= max(n_steps - horizon, 2)
+    patch = segment_size(size, season_length)
+    assert 1 <= patch <= size and -(-size // patch) <= 33
+    whole, _ = LSTM()._sizes(past, horizon)
+    assert whole % patch == 0 and whole - patch < size <= whole
+
+
+def test_automatic_sizes_do_not_depend_on_how_time_is_written() -> None:
+    dates = panel(np.zeros(900), season_length=24, freq=DAILY)
+    numbers = panel(np.zeros(900), season_length=24, freq=INTEGER)
+    assert context_size(dates, 48) == context_size(numbers, 48) == 336
+
+
+@pytest.mark.parametrize(
+    ("season", "horizon", "steps", "size", "patch"),
+    [
+        (24, 48, 9_000, 336, 48),  # two weeks of hours, two days a token
+        (24, 720, 9_000, 336, 48),  # whatever the horizon
+        (48, 48, 9_000, 672, 96),
+        (96, 96, 9_000, 672, 96),  # a week of quarters of an hour
+        (12, 18, 100, 36, 6),
+        (52, 24, 900, 156, 26),
+        (7, 14, 900, 28, 7),
+        (1, 6, 30, 12, 2),
+        (1, 6, 12, 6, 1),
+    ],
+)  # fmt: skip
+def test_the_automatic_sizes(season: int, horizon: int, steps: int, size: int, patch: int) -> None:
+    past = panel(np.zeros(steps), season_length=season)
+    assert context_size(past, horizon) == size and segment_size(size, season) == patch
