@@ -38,7 +38,7 @@ def test_a_tenth_is_held_out_where_each_window_is_seen_eight_times_or_more(windo
         ({"l1": -1.0}, r"training\.l1=-1\.0: must not be negative"),
         ({"val_share": 1.0}, r"training\.val_share=1\.0"),
         ({"schedule": "cosine"}, r"training\.schedule='cosine'"),
-        ({"precision": "bf8"}, r"training\.precision='bf8': known are 'full' and 'bf16'"),
+        ({"precision": "bf8"}, r"training\.precision='bf8': known are 'auto', 'full' and 'bf16'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -43,12 +43,15 @@ class ForecastModule(pl.LightningModule):
         self.windows, self.encoding, self.training_settings, self.steps = windows, encoding, training, steps
         self.register_buffer("levels", levels, persistent=False)
         self.median = int((levels - 0.5).abs().argmin())
+        self.halves = training.halves(windows.values.device)
 
     def loss(self, origins: Tensor, floors: Tensor) -> Tensor:
         """Quantile loss in scaled units, and the relative error of the median where values are positive."""
         batch = self.windows.gather(origins, floors)
         seen = self.encoding.encode(batch)
-        out = self.net(seen.x, seen.known).float() + seen.base
+        with torch.autocast(seen.x.device.type, torch.bfloat16, enabled=self.net.training and self.halves):
+            out = self.net(seen.x, seen.known)
+        out = out.float() + seen.base
         target = seen.target(batch.target)
         # a context that hardly moves makes any target huge: such windows count no more than others
         size = torch.nan_to_num(target.abs(), nan=0.0).amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
@@ -77,7 +80,7 @@ class ForecastModule(pl.LightningModule):
         for parameters, rate, decay in self._parts():
             rates.append(rate)
             groups.append({"params": parameters, "lr": rate, "weight_decay": decay})
-        optimizer = torch.optim.AdamW(groups, fused=settings.precision == "full")  # Lightning clips no other fused one
+        optimizer = torch.optim.AdamW(groups, fused=True)
         if settings.schedule == "constant":
             return optimizer
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=self.steps + 1)
@@ -194,7 +197,6 @@ def train(
             val_check_interval=max(steps // VALIDATIONS, 1) if len(valid) else None,
             check_val_every_n_epoch=None,
             gradient_clip_val=training.clip,
-            precision="bf16-mixed" if training.precision == "bf16" else "32-true",
             callbacks=[keep],
             num_sanity_val_steps=0,
             logger=False,
