@@ -129,8 +129,8 @@ def go_on(place: Path) -> str:
     before, done = finished_tasks(place), []
     write = Job.key
 
-    def key(self: Job, model: str, folds: Any) -> str:
-        done.append(write(self, model, folds))
+    def key(self: Job, task: Any, folds: Any) -> str:
+        done.append(write(self, task, folds))
         return done[-1]
 
     Job.key = key  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from tsforecast.results import TABLES, BacktestResult
 from tsforecast.running.durable import names_at, publish, sync_folder
 from tsforecast.running.how import How
 from tsforecast.running.job import Job
+from tsforecast.running.ledger import Stretch
 from tsforecast.running.manifest import made_of
 from tsforecast.running.run_folder import WORK, RunFolder, has_work
 from tsforecast.running.schedule import run_tasks
@@ -200,17 +201,19 @@ def _words_for(run: RunFolder, place: Place, job: Job) -> Iterator[None]:
 
 
 def _kept(run: RunFolder, job: Job) -> str:
-    done = sum(task.last - task.first for task in run.receipts())
-    whole = len(job.tasks()) * len(job.panel)
-    return f"{100 * done / whole:.0f} % of the work is done and kept in {run.place}"
+    done = sum(map(job.share, run.receipts()))
+    return f"{100 * done:.0f} % of the work is done and kept in {run.place}"
 
 
 def _bytes_needed(run: RunFolder, job: Job) -> int:
     """For the parts that are missing and the final tables: as much for each row as so far, or else uncompressed."""
     steps = job.plan.horizon or 1
-    rows = {task: (task.last - task.first) * len(job.groups[task.fold]) * steps for task in run.receipts()}
-    whole = len(job.recipes) * len(job.folds) * len(job.panel) * steps
+
+    def rows(tasks: Iterable[Stretch]) -> int:
+        return sum((task.last - task.first) * len(job.groups[task.fold]) * steps for task in tasks)
+
+    whole, done = rows(job.tasks()), rows(run.receipts())
     columns = 4 + max(len(getattr(recipe, "quantiles", ())) for recipe in job.recipes.values())
     size = sum(receipt.size for receipt in run.receipts().values())
-    each = size / sum(rows.values()) if rows else 8.0 * columns
-    return int(each * (2 * whole - sum(rows.values())))
+    each = size / done if done else 8.0 * columns
+    return int(each * (2 * whole - done))

@@ -39,7 +39,7 @@ def run_errand(errand: Errand) -> Receipt:
     job.__dict__["folds"] = shared.folds
     folds = job.folds_of(errand.task)
     said = job.answer(errand.task, folds)
-    return write_part(Path(errand.parts), job.key(errand.task.model, folds), folds, said)
+    return write_part(Path(errand.parts), job.key(errand.task, folds), folds, said)
 
 
 @lru_cache(maxsize=2)
