@@ -27,6 +27,7 @@ import longterm_published
 import m3
 import m4
 import peers_speed
+import rolling_origins
 import speed
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -338,9 +339,16 @@ np.savez(answer, version="other 1.0", seconds=seconds, steps=steps, points=np.st
 """
 
 
+def small(recipe: LSTM) -> LSTM:
+    """For tests that are about the tables and not about the network."""
+    return replace(recipe, input_size=48, patch_size=24, hidden_size=8, num_layers=1)
+
+
 @needs_data
 @pytest.mark.usefixtures("one_thread")
-def test_a_peer_that_repeats_the_last_value_gets_the_official_owa_of_naive(tmp_path, capsys) -> None:
+def test_a_peer_that_repeats_the_last_value_gets_the_official_owa_of_naive(tmp_path, capsys, monkeypatch) -> None:
+    default = speed.lstm
+    monkeypatch.setattr(speed, "lstm", lambda steps, seed=0: small(default(steps, seed)))
     python = tmp_path / "python"
     python.write_text(LAST_VALUE.format(python=sys.executable))
     python.chmod(0o755)
@@ -357,7 +365,8 @@ def test_a_peer_that_repeats_the_last_value_gets_the_official_owa_of_naive(tmp_p
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_the_speed_of_steps_and_origins_is_printed_without_other_libraries(capsys) -> None:
+def test_the_speed_of_steps_and_origins_is_printed_without_other_libraries(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(rolling_origins, "RECIPE", small(rolling_origins.RECIPE))
     speed.main(["--tables", "step,origins", "--loop", "2", "--rounds", "1", "--origins", "20", "--models", "darts"])
     _, steps, origins = capsys.readouterr().out.split("\n\n")
     assert [line.split()[-1] for line in steps.splitlines()[1:3]] == ["ratio", "1.000"]
