@@ -21,7 +21,7 @@ from typing import IO, Any
 from tsforecast.errors import ConfigError, listing
 from tsforecast.folds import Fold
 from tsforecast.running.answering import Said
-from tsforecast.running.durable import TEMPORARY
+from tsforecast.running.durable import TEMPORARY, sync_folder
 from tsforecast.running.job import Job
 from tsforecast.running.keys import digest_of
 from tsforecast.running.ledger import Entry, Ledger, Stretch
@@ -45,6 +45,9 @@ class RunFolder:
         self._new = not self.work.exists()
         with spelled_out(place):
             self.parts.mkdir(parents=True, exist_ok=True)
+            if self._new:
+                for folder in (self.work, place, place.parent):
+                    sync_folder(folder)
             self._lock = _locked(self.work / "lock", place)
             try:
                 for left in (*self.parts.glob(f"*{TEMPORARY}"), *self.work.glob(f"*{TEMPORARY}")):
