@@ -3,6 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Two processes of one thread each: two of them with two threads would wait for each other on two cores. The tests of a
+# file stay in one process, so that what they share is made once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
 .PHONY: backtest test test-slow lint bench clean
 
 backtest: .venv/run.stamp
@@ -11,10 +15,10 @@ backtest: .venv/run.stamp
 	@echo "The reports: runs/sensors/report.html and runs/prices/report.html"
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: .venv/dev.stamp
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

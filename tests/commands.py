@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tsforecast.cli import main
+
+WALKS = ["=1+1", "[red]x[/red]", "ünïcode <b>&", "日本"]
+"""Names of series that mean something to a shell, a spreadsheet, rich or HTML: those of the fixture `walks`."""
+BASE = ("--models", "naive,drift", "--horizon", "5", "--n-windows", "3")
 
 
 class Done(NamedTuple):
@@ -30,3 +35,8 @@ def run_with(capsys: pytest.CaptureFixture[str]) -> Command:
         return Done(stop.value.code, *capsys.readouterr())
 
     return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a run, without the tasks that it was made of."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "work"}

@@ -1,21 +1,10 @@
-"""Small runs that are kept on disk, for tests that kill them: three models, three fits, four chunks of series.
-
-As a program it runs one: `python kept_runs.py FOLDER` says digest, hash of all bytes, tasks that were done again, and
-what is left over. `FOLDER crash FIRST STEP` has runs killed at every STEP-th durable operation and goes on with them,
-`FOLDER kill COUNT SEED` at random instants.
-"""
+"""Small runs that are kept on disk: three models, three fits, four chunks of series."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import random
-import signal
+import subprocess
 import sys
-import time
-import traceback
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +17,7 @@ from tsforecast.folds import Plan
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.reporting import report
 from tsforecast.results import BacktestResult
-from tsforecast.running import durable, queue
+from tsforecast.running import queue
 from tsforecast.running.how import How
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Ledger
@@ -39,14 +28,14 @@ PLAN = Plan(horizon=3, n_windows=3, refit=True)
 TASKS = 3 * 3 * 4
 
 
-def chunks_of_three() -> None:
-    """Every task has three series, however long it takes."""
-    queue.FIRST, queue.GROWTH = 3, 1
+def make_small(patch: Any) -> None:
+    """Every task has three series, however long it takes; no report, which takes long and is a function of the tables.
 
-
-def without_report() -> None:
-    """It takes long and is a function of the tables."""
-    report.write_report = lambda result, path: path.write_text("a page")  # type: ignore[assignment,func-returns-value,return-value]
+    patch  sets an attribute, as `setattr` does
+    """
+    patch(queue, "FIRST", 3)
+    patch(queue, "GROWTH", 1)
+    patch(report, "write_report", lambda result, path: path.write_text("a page"))
 
 
 def twelve() -> Any:
@@ -91,116 +80,9 @@ def leftovers(place: Path) -> set[str]:
     return work | {p.name for p in place.rglob("*.tmp")} | {p.name for p in place.parent.glob(f".{place.name}.*")}
 
 
-def in_a_fork(work: Callable[[], str]) -> tuple[int, str]:
-    """Exit code and words of something done in a copy of this process."""
-    out, into = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(into, work().encode())
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    os.close(into)
-    with open(out) as words:
-        said = words.read()
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
-
-
-def crash_at(number: int, place: Path) -> str:
-    """Run until the durable operation of this number, and end there without a word to anybody."""
-    seen = 0
-
-    def point(name: str) -> None:
-        nonlocal seen
-        if seen == number:
-            (place.parent / f"{place.name}.point").write_text(name)
-            os._exit(137)
-        seen += 1
-
-    durable.point = point  # type: ignore[assignment]
-    kept(place)
-    return str(seen)
-
-
-def go_on(place: Path) -> str:
-    """The same run again: its digest, and how many tasks were done that had been finished before."""
-    before, done = finished_tasks(place), []
-    write = Job.key
-
-    def key(self: Job, model: str, folds: Any) -> str:
-        done.append(write(self, model, folds))
-        return done[-1]
-
-    Job.key = key  # type: ignore[method-assign]
-    digest = kept(place).facts["digest"]
-    return f"{digest} {bytes_of(place)} {len(before & set(done))} {' '.join(sorted(leftovers(place))) or 'clean'}"
-
-
-def kill_at_random(place: Path, rng: random.Random, longest: float) -> bool:
-    """Run in a process group of its own that is killed at some time; whether the run was finished before."""
-    child = os.fork()
-    if child == 0:
-        os.setpgid(0, 0)
-        try:
-            kept(place)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    time.sleep(rng.uniform(0.0, longest))
-    try:
-        os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:  # it has no group of its own yet, or has ended
-        os.kill(child, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, -signal.SIGKILL), code
-    return code == 0
-
-
-def crash_everywhere(folder: Path, number: int, step: int) -> None:
-    """A crash at operation `number`, and at every step-th after it; what came out each time, and how many there are."""
-    while True:
-        place = folder / str(number)
-        code, said = in_a_fork(partial(crash_at, number, place))
-        if code == 0:
-            print("points", number, said)
-            return
-        assert code == 137, code
-        name = (folder / f"{number}.point").read_text()
-        code, said = in_a_fork(partial(go_on, place))
-        assert code == 0
-        print(number, name.replace(" ", "-"), said, flush=True)
-        number += step
-
-
-def kill_often(folder: Path, kills: int, seed: int) -> None:
-    """Runs that are killed until they get through, until there were so many kills."""
-    rng, number, begun = random.Random(seed), 0, time.perf_counter()
-    in_a_fork(lambda: kept(folder / "second").facts["digest"])
-    longest = time.perf_counter() - begun
-    while kills > 0:
-        place = folder / f"run{number}"
-        while kills > 0 and not kill_at_random(place, rng, longest):
-            kills -= 1
-        print(number, "killed", in_a_fork(partial(go_on, place))[1], flush=True)
-        number += 1
-
-
-def main(folder: Path, *argv: str) -> None:
-    """See above."""
-    chunks_of_three()
-    without_report()
-    if argv:
-        print("whole", "-", go_on(folder / "first"), flush=True)  # what is imported for it the forks have then
-    if argv[:1] == ("crash",):
-        crash_everywhere(folder, int(argv[1]), int(argv[2]))
-    elif argv[:1] == ("kill",):
-        kill_often(folder, int(argv[1]), int(argv[2]))
-    else:
-        print(go_on(folder))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+def stopped(folder: Path, work: str, *argv: object, before: tuple[str, ...] = ()) -> list[list[str]]:
+    """What the program that stops runs says, line by line. before: a command that runs it, such as `unshare`."""
+    command = [*before, sys.executable, "stopped_runs.py", str(folder), work, *map(str, argv)]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines()]

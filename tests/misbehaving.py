@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import DataError
-from tsforecast.forecast import Forecast
+from tsforecast.forecast import FittedModel, Forecast
 from tsforecast.models.naive import Naive
 from tsforecast.panel import Panel, View
 
@@ -115,3 +117,37 @@ class Sleeps(Naive):
     def fit(self, past: Panel, horizon: int, /) -> Any:
         time.sleep(0.15 * len(past))
         return super().fit(past, horizon)
+
+
+@dataclass(frozen=True)
+class Several:
+    """The mean of naive forecasts, each moved by its seed; the one of seed `victim` does something else.
+
+    how  what happens: as of `Bad`
+    """
+
+    how: str = "is good"
+    victim: int = 7
+    n_seeds: int = 5
+    seed: int = 5
+    name = "several"
+
+    def members(self) -> dict[str, Several]:
+        seeds = range(self.seed, self.seed + self.n_seeds)
+        return {f"seed {seed}": replace(self, seed=seed, n_seeds=1) for seed in seeds}
+
+    def fit(self, past: Panel, horizon: int) -> FittedEnsemble[Any]:
+        fitted = {name: _Moved(horizon, member) for name, member in self.members().items()}
+        return FittedEnsemble(horizon, fitted, pd.DataFrame({"seed": [f.recipe.seed for f in fitted.values()]}))
+
+
+@dataclass(frozen=True, eq=False)
+class _Moved(FittedModel):
+    horizon: int
+    recipe: Several
+
+    def _predict(self, views: list[View]) -> list[Forecast]:
+        found = Naive().fit(views[0].past, self.horizon).predict(views)
+        moved = [replace(f, point=f.point + self.recipe.seed / 10) for f in found]
+        how = getattr(Bad(self.recipe.how), self.recipe.how.replace(" ", "_"))
+        return [how(f) for f in moved] if self.recipe.seed == self.recipe.victim else moved

@@ -1,60 +1,31 @@
-"""The accuracy benchmarks score as the competitions and the long-horizon protocol do; what they score is not seen."""
+"""The accuracy benchmarks score as the M4 and M3 competitions do; what they score is not seen."""
 
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
-import numpy as np
-import pytest
-
-from tsforecast.errors import ConfigError, DataError
-from tsforecast.forecast import Forecast
-from tsforecast.models.naive import Naive, SeasonalNaive
-from tsforecast.models.recurrent import LSTM
-from tsforecast.panel import Panel, View
-from tsforecast.reading.readers import read_panel
-
-sys.path.append(str(Path(__file__).parent / "benchmarks"))
 import entries
 import longterm
-import longterm_published
 import m3
 import m4
-import peers_speed
-import speed
+import numpy as np
+import pytest
+from real_data import SHARED, needs_data
 
-SHARED = Path(__file__).parents[2] / "shared"
-needs_data = pytest.mark.skipif(not (SHARED / "data" / "m4").is_dir(), reason="the data are not beside this checkout")
-SCORER = SHARED / "tools" / "m4_score.py"
-
-
-@dataclass(frozen=True)
-class Last:
-    """The last value, plus a constant: a forecast that costs nothing, to test everything around it."""
-
-    shift: float = 0.0
-    seed: int = 0
-    name = "last"
-
-    def fit(self, past: Panel, horizon: int) -> Last:
-        return self
-
-    def predict(self, views: list[View]) -> list[Forecast]:
-        return [self._forecast(view) for view in views]
-
-    def _forecast(self, view: View) -> Forecast:
-        past, future = view
-        point = np.repeat(past.values[past.ends - 1, None], future.horizon, axis=1) + self.shift
-        return Forecast(past.ids, future.times, past.freq, point, (), np.empty((*point.shape, 0)))
-
+from tsforecast.errors import ConfigError, DataError
+from tsforecast.models.naive import Naive, SeasonalNaive
+from tsforecast.models.recurrent import LSTM
+from tsforecast.reading.readers import read_panel
 
 # ---- M4
+
+
+SCORER = SHARED / "tools" / "m4_score.py"
 
 
 @cache
@@ -132,103 +103,6 @@ def test_a_series_that_never_changed_has_no_mase_and_is_left_out_of_all_scores()
     assert m4.scores(both, point)[:3] == m4.scores(one, point[:1])[:3] == (pytest.approx(smape), 1.5, 1.0)
 
 
-# ---- long horizons: the figures are the last value's, over all windows and with incomplete batches dropped
-
-REPEAT = {
-    ("ETTh1", 336): (2_545, "1.3299/0.7460", "1.3233/0.7443", "1.2915/0.7360"),
-    ("ETTh1", 720): (2_161, "1.3351/0.7550", "1.3386/0.7559", "1.3529/0.7584"),
-    ("exchange", 96): (1_422, "0.0811/0.1964", "0.0807/0.1959", "0.0807/0.1959"),
-    ("exchange", 192): (1_326, "0.1671/0.2887", "0.1670/0.2886", "0.1666/0.2881"),
-    ("exchange", 336): (1_182, "0.3057/0.3978", "0.3054/0.3963", "0.3054/0.3963"),
-    ("exchange", 720): (798, "0.8101/0.6764", "0.8226/0.6811", "0.8226/0.6811"),
-    ("ILI", 24): (170, "6.2133/1.6222", "6.5871/1.7007", "6.0497/1.6855"),
-    ("ILI", 36): (158, "7.7138/1.9059", "7.1301/1.8839", "7.1301/1.8839"),
-    ("ILI", 48): (146, "7.8513/1.9521", "6.5754/1.7984", "6.5754/1.7984"),
-    ("ILI", 60): (134, "6.8849/1.7884", "5.8930/1.6770", "5.8930/1.6770"),
-}
-QUICK = (("ILI", 24), ("ILI", 60), ("exchange", 96), ("exchange", 720))
-
-
-@needs_data
-@pytest.mark.parametrize(
-    ("name", "horizon"), [pytest.param(*key, marks=() if key in QUICK else pytest.mark.slow) for key in REPEAT]
-)
-def test_the_last_value_gets_its_known_errors_over_all_windows_and_with_batches_dropped(name, horizon) -> None:
-    windows, *expected = REPEAT[name, horizon]
-    for batch, errors in zip((1, 32, 128), expected, strict=True):
-        this = longterm.task(SHARED / "data", name, horizon, drop_last=batch)
-        assert len(this.origins) == windows - windows % batch
-        found, _ = longterm.scores(this, [Last()])
-        assert "/".join(f"{error:.4f}" for error in found) == errors, batch
-
-
-@needs_data
-@pytest.mark.slow
-def test_naive_and_the_season_before_get_the_known_errors_through_the_models() -> None:
-    table = longterm_published.PUBLISHED
-    for name, horizon in (("ETTh1", 96), ("ILI", 24)):
-        this = longterm.task(SHARED / "data", name, horizon)
-        naive, season, _ = longterm.scores(this, [m(quantiles=(0.5,)).fit(this.training, horizon) for m in MODELS])
-        assert naive == pytest.approx(table[name][horizon]["last value"], abs=5.01e-4)
-        assert season == pytest.approx(table[name][horizon]["season before"], abs=5.01e-4)
-
-
-MODELS = (Naive, SeasonalNaive)
-
-
-@needs_data
-def test_the_columns_that_exchange_rate_files_swap_do_not_matter_for_the_averages() -> None:
-    text = np.loadtxt(SHARED / "data" / "exchange_rate" / "exchange_rate.txt", delimiter=",")
-    this = longterm.task(SHARED / "data", "exchange", 720)
-    scaled = (text - text[:5_311].mean(0)) / text[:5_311].std(0)
-    other = this._replace(panel=longterm.channels(scaled, 7))
-    one, two = (longterm.scores(t, [Last()])[0] for t in (this, other))
-    assert one == pytest.approx(two, rel=1e-3) and (other.panel.values != this.panel.values).any()
-
-
-def series(steps: int = 60) -> longterm.Task:
-    """Two channels whose values are their row, and their row + 1000; windows of 4 steps begin at rows 50 to 56."""
-    panel = longterm.channels(np.arange(steps)[:, None] + np.array([0.0, 1000.0]), season=1)
-    return longterm.Task(panel, panel.cut(panel.starts + 40), range(50, steps - 3), 4)
-
-
-def test_a_window_begins_where_its_past_ends_and_every_window_is_scored_once(monkeypatch) -> None:
-    monkeypatch.setattr(longterm, "VALUES", 3 * 2 * 4)  # three windows at a time
-    this, sizes, firsts = series(), [], []
-    for views, truth in longterm.pieces(this):
-        sizes.append(len(views))
-        for (past, future), y in zip(views, truth, strict=True):
-            assert past.lengths.tolist() == [y[0, 0]] * 2 and future.times[:, 0].tolist() == [y[0, 0]] * 2
-            assert [past.series(i)[-1] for i in (0, 1)] == [y[0, 0] - 1, y[1, 0] - 1]
-            assert (np.diff(y) == 1).all()
-            firsts.append(y[0, 0])
-    assert sizes == [3, 3, 1] and firsts == list(range(50, 57))
-    assert this.training.series(0)[-1] == 39
-    # 1, 2, 3, 4 too low: squares 1, 4, 9, 16
-    assert longterm.scores(this, [Last()])[0] == (7.5, 2.5)
-
-
-def test_the_mean_score_of_seeds_and_the_score_of_their_mean_forecast_are_told_apart() -> None:
-    low, high, together = longterm.scores(series(), [Last(2.0), Last(3.0)])
-    assert low == (1.5, 1.0) and high == (1.5, 1.0) and together == (1.25, 1.0)
-    rows = longterm.judged("last", [Last(2.0, seed=4), Last(3.0, seed=5)], series())
-    assert [(row.label, row.scores) for row in rows] == [
-        ("last, seed 4", (1.5, 1.0)),
-        ("last, seed 5", (1.5, 1.0)),
-        ("last, mean score of 2 seeds", (1.5, 1.0)),
-        ("last, mean forecast of 2 seeds", (1.25, 1.0)),
-    ]
-
-
-def test_the_published_means_follow_from_the_published_horizons() -> None:
-    """The same means were published of their own for some models, to three digits."""
-    found = {(name, row.label): row.scores for name in longterm.SETS for row in longterm.published(name, None)}
-    assert found["ETTh1", "CycleNet"] == pytest.approx((0.416, 0.427), abs=1e-3)
-    assert found["ETTh1", "SegRNN"] == pytest.approx((0.408, 0.428), abs=1e-3)
-    assert found["ETTm1", "SegRNN"] == pytest.approx((0.347, 0.390), abs=1e-3)
-    assert found["exchange", "last value"] == pytest.approx((0.341, 0.390), abs=1e-3)
-
-
 # ---- M3
 
 
@@ -296,80 +170,3 @@ def test_one_command_prints_our_scores_above_the_published_ones(capsys) -> None:
     assert all("naive" in table and "ridge" in table and "linear map, 104" in table for table in tables)
     longterm.main(["--set", "ILI", "--horizon", "24", "--models", "naive", "--validate"])
     assert "published" not in capsys.readouterr().out  # those are of the test rows
-
-
-# ---- speed
-
-
-def test_accuracies_are_compared_when_each_was_first_that_good() -> None:
-    theirs = [speed.Reached(30.0, 1.2, 90), speed.Reached(61.0, 0.8, 180), speed.Reached(122.0, 0.9, 370)]
-    ours = [speed.Reached(2.0, 0.9, 10), speed.Reached(6.1, 0.8, 40), speed.Reached(9.0, 0.5, 80)]
-    assert speed.best(theirs) == theirs[1] and speed.first_at(ours, 0.85) == ours[1]
-    expected = "X: OWA 0.800 after 61.0 s; tsforecast 0.800 after 6.1 s (40 steps): 10.0 times sooner"
-    assert speed.sooner("X", theirs, ours) == expected
-    assert speed.sooner("X", theirs, ours[:1]) == "X: OWA 0.800 after 61.0 s; tsforecast not at 0.800 after 2.0 s"
-
-
-def test_a_peers_weights_are_kept_at_the_marks_and_the_last_one_ends_its_training() -> None:
-    ticks = itertools.count(0.0, 4.0)  # seconds between two batches
-    watch = peers_speed.Watch([5.0, 10.0, 11.0], clock=lambda: next(ticks))
-    trainer = SimpleNamespace(global_step=0, should_stop=False)
-    weight = np.zeros(1)
-    tensor = SimpleNamespace(detach=lambda: tensor, clone=weight.copy)
-    while not trainer.should_stop:
-        trainer.global_step += 1
-        weight[:] = trainer.global_step
-        watch.on_train_batch_end(trainer, SimpleNamespace(state_dict=lambda: {"w": tensor}), None, None, 0)
-    found = [(seconds, steps, weights["w"].item()) for seconds, steps, weights in watch.kept]
-    assert found == [(8.0, 2, 2.0), (12.0, 3, 3.0), (16.0, 4, 4.0)]
-
-
-LAST_VALUE = """#!{python}
-import sys
-import numpy as np
-script, task, peer, given, answer = sys.argv[1:]
-if peer == "neuralforecast":
-    sys.exit("there is no package 'neuralforecast'")
-held = np.load(given)
-last = held["values"][np.cumsum(held["lengths"]) - 1]
-point = np.repeat(last[:, None], held["horizon"], axis=1)
-seconds, steps = held["marks"] + 0.5, 10 * held["marks"]
-np.savez(answer, version="other 1.0", seconds=seconds, steps=steps, points=np.stack([2 * point, point]))
-"""
-
-
-@needs_data
-@pytest.mark.usefixtures("one_thread")
-def test_a_peer_that_repeats_the_last_value_gets_the_official_owa_of_naive(tmp_path, capsys) -> None:
-    python = tmp_path / "python"
-    python.write_text(LAST_VALUE.format(python=sys.executable))
-    python.chmod(0o755)
-    given = {"tables": "accuracy", "peers": python, "models": "neuralforecast,darts", "marks": "7,9", "steps": "1,2"}
-    speed.main([f"--{name}={value}" for name, value in given.items()])
-    printed = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "neuralforecast LSTM - not run: there is no package 'neuralforecast'" in printed
-    assert "darts RNNModel 3.5929 9.5 90 steps, other 1.0" in printed
-    assert any(line.startswith("season before 0.6275") for line in printed)
-    ours = [line.split() for line in printed if line.startswith("tsforecast ")]
-    assert [row[3:] for row in ours] == [["1", "steps"], ["2", "steps"]] and float(ours[0][1]) < 2
-    (said,) = (line for line in printed if line.startswith("darts RNNModel: OWA 3.593 after 9.5 s; tsforecast "))
-    assert "(1 steps)" in said or "(2 steps)" in said  # whichever was there sooner
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_the_speed_of_steps_and_origins_is_printed_without_other_libraries(capsys) -> None:
-    speed.main(["--tables", "step,origins", "--loop", "2", "--rounds", "1", "--origins", "20", "--models", "darts"])
-    _, steps, origins = capsys.readouterr().out.split("\n\n")
-    assert [line.split()[-1] for line in steps.splitlines()[1:3]] == ["ratio", "1.000"]
-    assert [line.split()[-1] for line in origins.splitlines()[1:3]] == ["ratio", "1.00"]
-    assert "darts RNNModel" in origins and "not run: --peers names no environment" in origins
-
-
-def test_what_is_misspelled_about_speed_is_named(capsys, tmp_path) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        speed.main(["--tables", "steps"])
-    assert "there is no 'steps'; known are step, accuracy, origins" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="there is no such file; name an environment's bin/python"):
-        speed.main(["--peers", str(tmp_path / "python")])
-    with pytest.raises(ConfigError, match="--origins 20000: the series has 10320 steps, needs 20240"):
-        speed.main(["--tables", "origins", "--origins", "20000"])

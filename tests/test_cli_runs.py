@@ -8,22 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command, run_with
+from commands import Command
 
 from tsforecast import store, study
 from tsforecast.models.naive import Drift, Naive
-from tsforecast.reporting import report
 from tsforecast.running.ledger import Ledger
 from tsforecast.running.run_folder import RunFolder
 
 RUN = ("backtest", "oil", "--models", "naive,drift", "--horizon", "5", "--n-windows", "3", "--refit", "true", "--out")
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run `tsforecast ...` in this process, without figures."""
-    monkeypatch.setattr(report, "_html", lambda *args: "a page")
-    return run_with(capsys)
 
 
 def interrupted(command: Command, place: Path, after: int, *more: str) -> Any:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import subprocess
-import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import Command, run_with
+from ingest_cases import SMALL, shuffled
 
 from tsforecast.api import backtest
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.ingesting.buckets import bucket_of
 from tsforecast.ingesting.dataset import open_dataset
-from tsforecast.ingesting.ingest import Sizes, ingest
+from tsforecast.ingesting.ingest import ingest
 from tsforecast.panel import Panel
 from tsforecast.reading.readers import read_panel
-from tsforecast.running import durable
-
-SMALL = Sizes(block=20_000, head=500, bucket=8_000, stretch=300)
 
 
 @pytest.fixture
@@ -37,10 +31,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    steps = pd.date_range("2024-01-01", periods=60, freq="h")
-    parts = [pd.DataFrame({"unique_id": f"s{i}", "ds": steps, "y": rng.normal(size=60)}) for i in range(12)]
-    return pd.concat(parts).sample(frac=1, random_state=0)
+    return shuffled()
 
 
 @pytest.fixture
@@ -231,7 +222,7 @@ def test_no_bytes_in_a_manifest_or_table_of_series_make_anything_but_a_clear_err
     assert outcomes <= {Panel, DataError} and DataError in outcomes
 
 
-# ---- whole, or not there
+# ---- the command
 
 
 def test_what_is_in_the_way_is_refused_before_any_work(tmp_path, path, data):
@@ -250,98 +241,6 @@ def test_what_is_in_the_way_is_refused_before_any_work(tmp_path, path, data):
     assert "is not empty and holds no dataset" in refusal(tmp_path / "mine", overwrite=True)
     (data / "letter.txt").touch()
     assert "holds what no dataset has (letter.txt)" in refusal(data, overwrite=True)
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-def points(path: Path, out: Path) -> int:
-    """How many durable operations an ingest has."""
-    seen = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(durable, "point", seen.append)
-        ingest(path, out, overwrite=True, sizes=SMALL)
-    return len(seen)
-
-
-@pytest.mark.parametrize("taken", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_stopped_at_any_durable_operation_the_folder_is_the_old_or_the_new_one(tmp_path, path, table, taken):
-    out, other = tmp_path / "out", tmp_path / "b.csv"
-    table.assign(y=table["y"] + 1).to_csv(other, index=False)
-    count = points(other, tmp_path / "counted")
-    assert count > 20
-    old, new = read_panel(path).fingerprint(), read_panel(other).fingerprint()
-    for at in range(count):
-        if taken:
-            ingest(path, out, overwrite=True, sizes=SMALL)
-        left = at
-
-        def crash(_: str) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise Crash
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(durable, "point", crash)
-            with pytest.raises(Crash):
-                ingest(other, out, overwrite=True, sizes=SMALL)
-        found = read_panel(out).fingerprint() if out.exists() else None
-        assert found in ((old, new) if taken else (None, new))
-        beside = {p.name for p in tmp_path.iterdir()} - {"out", "a.csv", "b.csv", "counted"}
-        assert all(name.endswith(".old") for name in beside)
-        if found == new and not taken:
-            break
-
-
-KILLED = """
-import os, sys
-from tsforecast.running import durable
-from tsforecast.ingesting.ingest import Sizes, ingest
-left = int(sys.argv[3])
-def die(_):
-    global left
-    left -= 1
-    if left < 0:
-        os._exit(9)
-durable.point = die
-ingest(sys.argv[1], sys.argv[2], overwrite=True, sizes=Sizes(block=20_000, head=500, bucket=8_000, stretch=300))
-"""
-
-
-@pytest.mark.slow
-def test_killed_at_an_operation_the_old_dataset_is_there_or_comes_back_with_the_next_ingest(tmp_path, path, table):
-    out, other = tmp_path / "out", tmp_path / "b.csv"
-    table.assign(y=table["y"] + 1).to_csv(other, index=False)
-    old = ingest(path, out, sizes=SMALL).fingerprint()
-    count = points(other, tmp_path / "counted")
-    lost = 0
-    for at in [0, count // 2, *range(count - 5, count - 1)]:
-        done = subprocess.run([sys.executable, "-c", KILLED, other, out, str(at)], check=False)
-        assert done.returncode == 9
-        lost += not out.exists()
-        with pytest.raises(DataError, match="there is no file"):
-            ingest(tmp_path / "gone.csv", out, overwrite=True)
-        if not out.exists():  # killed between the two renames: the next ingest puts the old one back first
-            with pytest.raises(ConfigError, match="there is a dataset already"):
-                ingest(path, out)
-        assert read_panel(out).fingerprint() == old
-    assert lost == 1, "the one instant at which neither has the name was among them"
-
-
-def test_a_full_disk_ends_with_4_and_leaves_nothing(tmp_path, path, run, monkeypatch):
-    def full(name: str) -> None:
-        if name == "fsync":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(durable, "point", full)
-    done = run("ingest", path, "--out", tmp_path / "d")
-    assert done.code == 4 and "No space left on device" in done.err
-    assert {p.name for p in tmp_path.iterdir()} == {"a.csv"}
-
-
-# ---- the command
 
 
 def test_the_command_says_what_it_read_or_why_it_did_not(tmp_path, path, run):
@@ -364,54 +263,3 @@ def test_the_command_backtest_takes_the_folder(tmp_path, data, run):
     done = run("backtest", data, "--models", "naive", "--horizon", 4, "--n-windows", 2, "--out", tmp_path / "run")
     assert done.code == 0, done.err
     assert "data: 12 series, 720 steps" in done.out
-
-
-# ---- bounds
-
-LIMITED = """
-import resource, sys, threading, time
-resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-from tsforecast import cli
-from tsforecast.ingesting import ingest
-peak = 0
-def watch():
-    global peak
-    while True:
-        status = open("/proc/self/status").read()
-        peak = max(peak, int(status.split("RssAnon:")[1].split()[0]) // 1024)
-        time.sleep(0.005)
-threading.Thread(target=watch, daemon=True).start()
-ingest.Sizes.__init__.__kwdefaults__.update(block=2 << 20, head=50_000, bucket=8 << 20, stretch=200_000)
-try:
-    cli.main(["ingest", sys.argv[1], "--out", sys.argv[2], "--overwrite"])
-finally:
-    print(peak)
-"""
-
-
-def peak_of(tmp_path: Path, n_series: int, steps: int) -> int:
-    """MiB that ingesting so many rows in no order holds, maps of files not counted, with 2 GiB of address space."""
-    rng = np.random.default_rng(0)
-    row = rng.permutation(n_series * steps)
-    names = pa.array([f"sensor-{i:05d}" for i in range(n_series)])
-    hours = np.datetime64("2023-01-01", "s") + (row % steps).astype("timedelta64[h]")
-    table = {"unique_id": names.take(pa.array(row // steps)), "ds": pa.array(hours).cast(pa.string())}
-    pa.csv.write_csv(pa.table(table | {"y": rng.normal(size=len(row)).round(6)}), tmp_path / "big.csv")
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, tmp_path / "big.csv", tmp_path / "big"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert f"{n_series:,} series, {n_series * steps:,} steps" in lines[0]
-    return int(lines[-1])
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured as Linux tells it")
-def test_memory_does_not_grow_with_the_rows_and_fits_into_2_gib_of_addresses(tmp_path):
-    small, large = peak_of(tmp_path, 1_000, 1_000), peak_of(tmp_path, 1_000, 4_000)
-    assert large < 300 and large - small < 80, f"{small} and {large} MiB; 3 million rows are more than 100"

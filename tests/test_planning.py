@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_runs import FailsOn, walks
+from threadpoolctl import threadpool_info
 
 from tsforecast.backtesting import run_backtest
 from tsforecast.errors import ConfigError, DataError
@@ -70,6 +72,18 @@ class SaysSo:
 
     def fit(self, past: Panel, horizon: int, /) -> Any:
         raise AssertionError("trained in a plan")
+
+
+class Threads(SaysSo):
+    """Keeps how many threads it is timed with."""
+
+    def __init__(self) -> None:
+        self.torch, self.others = list[int](), list[int]()
+
+    def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
+        self.torch.append(torch.get_num_threads())
+        self.others += [pool["num_threads"] for pool in threadpool_info()]
+        return super().cost(past, horizon)
 
 
 def prospect(panel: Panel, models: dict[str, Any] | None = None, **plan: Any) -> Prospect:
@@ -198,6 +212,13 @@ def test_a_cheap_model_that_fails_is_left_out_and_no_model_is_an_error() -> None
 
 
 # ---- what it costs
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_models_are_timed_with_the_threads_that_their_tasks_will_have(threads: int) -> None:
+    before, model = torch.get_num_threads(), Threads()
+    plan_ahead(walks(("a",)), {"lstm": model}, Plan(horizon=4, n_windows=2), cheap=CHEAP, threads=threads)
+    assert model.torch == [threads] and max(model.others) <= threads and torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize(("refit", "fits"), [(False, 1), (True, 8), (3, 3)])

@@ -227,9 +227,10 @@ def test_the_residual_says_which_forecast_is_corrected(residual: Any, season: in
     """A network whose answer is zero gives that forecast: the mean of the context, the last value, the last season."""
     past = sensors((60,))
     fitted = LSTM(residual=residual, **SMALL).fit(past, HORIZON)
-    assert fitted.encoding.season == season
+    (network,) = fitted.members.values()
+    assert network.encoding.season == season
     with torch.no_grad():
-        for p in fitted.nets[0].parameters():
+        for p in network.net.parameters():
             p.zero_()
     expected = {0: np.full(5, past.values[-14:].mean()), 1: np.full(5, past.values[-1]), 7: past.values[-7:-2]}[season]
     np.testing.assert_allclose(fitted.predict(past).point[0], expected, rtol=1e-6)
@@ -240,7 +241,7 @@ def test_a_context_that_is_no_whole_number_of_segments_is_refused_or_rounded_up(
     with pytest.raises(ConfigError, match=r"lstm: input_size=20 is not a whole .* patch_size=7; take input_size=21"):
         LSTM(input_size=20, patch_size=7).fit(past, HORIZON)
     model = LSTM(patch_size=7, hidden_size=16, num_layers=1, training=TINY).fit(past, HORIZON)
-    assert model.input_size % 7 == 0
+    assert model.members["seed 0"].input_size % 7 == 0
 
 
 def test_scaling_is_by_name_and_a_logarithm_needs_positive_values() -> None:

@@ -165,7 +165,7 @@ def test_training_on_series_with_missing_values_stays_finite() -> None:
     values[np.random.default_rng(0).random(len(values)) < 0.3] = np.nan
     model = LSTM(**SMALL).fit(replace(data, values=values), 5)
     assert np.isfinite(model.curves["valid_loss"]).all() and np.isfinite(model.curves["train_loss"][1:]).all()
-    assert all(torch.isfinite(p).all() for net in model.nets for p in net.parameters())
+    assert all(torch.isfinite(p).all() for member in model.members.values() for p in member.net.parameters())
 
 
 def test_a_training_that_diverges_says_so_and_the_backtest_goes_on() -> None:
@@ -216,7 +216,7 @@ def test_the_state_of_the_global_generator_does_not_change_a_network() -> None:
     sizes = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        net = LSTM(**SMALL).fit(sensors(), 5).nets[0]
+        net = LSTM(**SMALL).fit(sensors(), 5).members["seed 0"].net
         sizes.append(torch.cat([p.flatten() for p in net.parameters()]))
     assert torch.equal(*sizes)
 

@@ -167,18 +167,19 @@ def plan(
     models: Models = DEFAULT_MODELS,
     *,
     prepare: Prepare | None = None,
+    threads: int = 1,
     on_progress: Progress | None = None,
     **options: Unpack[Options],
 ) -> Prospect:
     """What a backtest could find and would cost, before any network is trained.
 
-    data, models, prepare, options
+    data, models, prepare, threads, options
              as of `backtest`
 
     Raises DataError and ConfigError with one clear sentence.
     """
     study = _study("plan", data, models, prepare, options)
-    return plan_study(study, on_progress=on_progress)
+    return plan_study(study, threads=threads, on_progress=on_progress)
 
 
 def _place(out: str | Path | None, overwrite: bool) -> Place | None:

@@ -141,7 +141,7 @@ def plan(run: "RunConfig", as_json: Json = False) -> None:
 
     study = _study(run, as_json)
     with progress_bar(as_json) as on_progress:
-        prospect = plan_study(study, on_progress=on_progress)
+        prospect = plan_study(study, threads=run.threads, on_progress=on_progress)
     if as_json:
         print(json.dumps(prospect.to_dict(), allow_nan=False))
     else:

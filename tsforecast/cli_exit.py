@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tsforecast.errors import TsforecastError
@@ -26,7 +26,6 @@ __all__ = [
     "LEAK",
     "LOCKED",
     "RESOURCES",
-    "TERMINATED",
     "UNMET",
     "USAGE",
     "Interrupted",
@@ -34,22 +33,23 @@ __all__ = [
     "leave",
 ]
 
-DONE, BUG, USAGE, FAILURES, RESOURCES, LOCKED, UNMET, LEAK, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 5, 6, 7, 130, 143
+DONE, BUG, USAGE, FAILURES, RESOURCES, LOCKED, UNMET, LEAK, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 """FAILURES: a model failed somewhere. LOCKED: another process works there. UNMET: a --require does not hold. LEAK: the
-audit found one."""
+audit found one. INTERRUPTED: by Ctrl-C; by another signal it is 128 and its number (SIGTERM 143, SIGHUP 129)."""
 
 CODES = {"OutOfSpace": RESOURCES, "Locked": LOCKED}
 """Errors that are neither of the data nor of the options, by name: their home needs imports."""
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM, with words on what is left of the work."""
+    """Ctrl-C or another signal to end, with words on what is left of the work."""
 
 
 def complain(message: str) -> None:
     """One line on stderr. Names in it may come from data: none can move the cursor or hide."""
     shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in message)
-    print(f"tsforecast: {shown}", file=sys.stderr)
+    with suppress(OSError):  # a terminal that has gone
+        print(f"tsforecast: {shown}", file=sys.stderr)
 
 
 def leave(app: typer.Typer, argv: list[str] | None) -> int:
@@ -83,13 +83,13 @@ def leave(app: typer.Typer, argv: list[str] | None) -> int:
             code = _usage_or_bug(error)
     if code == INTERRUPTED:
         complain(f"interrupted; {words}")
-        code = TERMINATED if received else INTERRUPTED
+        code = 128 + received[0] if received else INTERRUPTED
     return code
 
 
 @contextmanager
 def _terminable() -> Iterator[list[int]]:
-    """SIGTERM ends a command as Ctrl-C does; the list has it where it came."""
+    """SIGTERM, and SIGHUP where it is not ignored (nohup), end a command as Ctrl-C does; the list has what came."""
     received: list[int] = []
 
     def stop(number: int, _: Any) -> None:
@@ -99,11 +99,15 @@ def _terminable() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in ends if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _usage_or_bug(error: Exception) -> int:

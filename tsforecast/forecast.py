@@ -49,7 +49,7 @@ class Forecast:
     quantiles  `[N, H, Q]`, non-decreasing along Q
     failures   series that have no forecast (their rows are NaN)
     notes      per-series remarks worth recording: (id, remark), such as the rung of a fallback ladder
-    members    `[S, N, H]`: the points of each of S networks that this forecast is the mean of; None for one alone
+    members    `[S, N, H]`: the points of each of S models that this forecast is the mean of; None for one alone
     """
 
     ids: tuple[str, ...]
@@ -73,6 +73,13 @@ class Forecast:
         members = None if self.members is None else self.members[:, :, -steps:]
         cut = {name: getattr(self, name)[:, -steps:] for name in ("times", "point", "quantiles")}
         return replace(self, **cut, members=members)
+
+    def at(self, levels: Sequence[float]) -> npt.NDArray[np.float64]:
+        """The quantiles `[N, H, Q]` at these levels; NaN at those that it does not have."""
+        found = np.full((*self.point.shape, len(levels)), np.nan)
+        there = [k for k, q in enumerate(levels) if q in self.levels]
+        found[:, :, there] = self.quantiles[:, :, [self.levels.index(levels[k]) for k in there]]
+        return found
 
     def to_frame(self, name: str = "forecast", level: Sequence[int] = (80, 95)) -> pd.DataFrame:
         """Long frame `unique_id, ds, <name>, <name>-lo-80, <name>-hi-80, ...`."""
@@ -104,6 +111,9 @@ class Forecaster(Protocol):
 
     One that forecasts each series from that series alone may say `local = True`: it is then run on some of the series
     at a time, and what goes wrong on a series costs that series.
+
+    One of all series whose forecast is the mean of several models (`ensemble.mean_forecast`), such as a network trained
+    from several seeds, may offer `members() -> {name: recipe}`: each is then fitted in a task of its own.
     """
 
     @property

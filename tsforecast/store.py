@@ -12,7 +12,7 @@ import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,12 @@ from typing import Any
 from tsforecast.backtesting import Progress, facts_of
 from tsforecast.errors import ConfigError, listing
 from tsforecast.results import TABLES, BacktestResult
-from tsforecast.running.durable import names_at, publish, sync_folder
+from tsforecast.running.durable import names_at, publish, sync_folder, write_whole
 from tsforecast.running.how import How
 from tsforecast.running.job import Job
+from tsforecast.running.ledger import Stretch
 from tsforecast.running.manifest import made_of
+from tsforecast.running.parts import Receipt
 from tsforecast.running.run_folder import WORK, RunFolder, has_work
 from tsforecast.running.schedule import run_tasks
 from tsforecast.running.sinks import write_tables
@@ -32,6 +34,7 @@ from tsforecast.running.tables import tables
 from tsforecast.running.trouble import OutOfSpace, Stopped, spelled_out
 from tsforecast.yaml_files import dump_yaml
 
+Receipts = Mapping[Stretch, Receipt]
 Once = Callable[[str, Callable[[], Any]], Any]
 
 __all__ = ["Place", "check_free", "config_of", "run_kept"]
@@ -127,8 +130,13 @@ def run_kept(
     old = out.with_name(f".{out.name}.old")
     if old.exists() and not out.exists():  # a crash between two renames
         os.replace(old, out)
+    shutil.rmtree(old, ignore_errors=True)  # a crash after them
     made = place.made
-    with RunFolder(made) as run, _words_for(run, place, job):
+    try:
+        opened = RunFolder(made)
+    except OutOfSpace as full:
+        raise _needs(full, place, job, {}) from None
+    with opened as run, _words_for(run, place, job):
         run.settle(job, made_of(job, facts, verdict), place.fork, anew=place.overwrite)
         fresh = not run.finished
         if fresh:
@@ -156,7 +164,7 @@ def _finish(
     from tsforecast.reporting.report import write_report
 
     if place.settings is not None:
-        (run.work / CONFIG).write_text(dump_yaml(dict(place.settings)), encoding="utf-8")
+        write_whole(run.work / CONFIG, dump_yaml(dict(place.settings)).encode())
     started, earlier = time.perf_counter(), sum(r.fit_seconds + r.predict_seconds for r in run.receipts().values())
     remarks = {**facts, **before(run.once)}
     run_tasks(job, run, how, on_progress)
@@ -177,7 +185,7 @@ def _finish(
     write_report(BacktestResult.load(final), final / REPORT)
     (run.place / FACTS).unlink(missing_ok=True)
     sync_folder(run.place)
-    publish(final, run.place, sorted((path.name for path in final.iterdir()), key=lambda name: (name == FACTS, name)))
+    publish(final, run.place, sorted({path.name for path in final.iterdir()} - {FACTS}), mark=FACTS)
     final.rmdir()
     run.seal()
 
@@ -191,26 +199,33 @@ def _words_for(run: RunFolder, place: Place, job: Job) -> Iterator[None]:
     except OutOfSpace as full:
         shutil.rmtree(run.work / "final", ignore_errors=True)
         shutil.rmtree(run.work / "data", ignore_errors=True)
-        need = _bytes_needed(run, job) >> 20
-        raise OutOfSpace(
-            f"{full}; about {need + 1:,} MiB more are needed. {_kept(run, job)}: make room, then {place.again}"
-        ) from None
+        raise _needs(full, place, job, run.receipts()) from None
     except KeyboardInterrupt:
-        raise Stopped(f"{_kept(run, job)}; to go on: {place.again}" if run.receipts() else "") from None
+        done = run.receipts()
+        raise Stopped(f"{_kept(place, job, done)}; to go on: {place.again}" if done else "") from None
 
 
-def _kept(run: RunFolder, job: Job) -> str:
-    done = sum(task.last - task.first for task in run.receipts())
-    whole = len(job.tasks()) * len(job.panel)
-    return f"{100 * done / whole:.0f} % of the work is done and kept in {run.place}"
+def _needs(full: OutOfSpace, place: Place, job: Job, done: Receipts) -> OutOfSpace:
+    """The error, with what is needed and how to go on. Where nothing is finished, nothing is left in the folder."""
+    need, again = _bytes_needed(done, job) >> 20, place.again if done else "the same again"
+    return OutOfSpace(
+        f"{full}; about {need + 1:,} MiB more are needed. {_kept(place, job, done)}: make room, then {again}"
+    )
 
 
-def _bytes_needed(run: RunFolder, job: Job) -> int:
+def _kept(place: Place, job: Job, done: Iterable[Stretch]) -> str:
+    return f"{100 * sum(map(job.share, done)):.0f} % of the work is done and kept in {place.made}"
+
+
+def _bytes_needed(done: Receipts, job: Job) -> int:
     """For the parts that are missing and the final tables: as much for each row as so far, or else uncompressed."""
     steps = job.plan.horizon or 1
-    rows = {task: (task.last - task.first) * len(job.groups[task.fold]) * steps for task in run.receipts()}
-    whole = len(job.recipes) * len(job.folds) * len(job.panel) * steps
+
+    def rows(tasks: Iterable[Stretch]) -> int:
+        return sum((task.last - task.first) * len(job.groups[task.fold]) * steps for task in tasks)
+
+    whole, there = rows(job.tasks()), rows(done)
     columns = 4 + max(len(getattr(recipe, "quantiles", ())) for recipe in job.recipes.values())
-    size = sum(receipt.size for receipt in run.receipts().values())
-    each = size / sum(rows.values()) if rows else 8.0 * columns
-    return int(each * (2 * whole - sum(rows.values())))
+    size = sum(receipt.size for receipt in done.values())
+    each = size / there if there else 8.0 * columns
+    return int(each * (2 * whole - there))

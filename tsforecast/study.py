@@ -178,12 +178,12 @@ def audit_study(study: Study, *, n_folds: int = 3, full: bool = False, on_progre
     )
 
 
-def plan_study(study: Study, *, on_progress: Progress | None = None) -> Prospect:
+def plan_study(study: Study, *, threads: int = 1, on_progress: Progress | None = None) -> Prospect:
     """What the backtest could find and would cost: see `planning.ahead.plan_ahead`."""
     from tsforecast.planning.ahead import plan_ahead
 
     cheap = study.cheap_models()
-    return plan_ahead(study.panel, study.recipes, study.plan, cheap=cheap, on_progress=on_progress)
+    return plan_ahead(study.panel, study.recipes, study.plan, cheap=cheap, threads=threads, on_progress=on_progress)
 
 
 def check_benchmark(benchmark: str | None, models: Mapping[str, Any]) -> None:

@@ -46,14 +46,15 @@ def _ways(panel: Panel, origins: int) -> dict[str, Callable[[], float]]:
     """What is timed; each tells its seconds."""
     end = int(panel.ends[0]) - HORIZON + 1
     fitted = RECIPE.fit(panel.cut(np.array([end - origins])), HORIZON)
-    (net,) = fitted.nets
+    (network,) = fitted.members.values()
+    net = network.net
 
     def views() -> list[View]:
         pasts = [panel.cut(np.array([origin])) for origin in range(end - origins, end)]
         return [View(past, past.future(HORIZON)) for past in pasts]
 
     made = views()
-    seen = fitted.encoding.encode(contexts(made, fitted.input_size))
+    seen = network.encoding.encode(contexts(made, network.input_size))
 
     def passed(rows: int) -> None:
         with torch.inference_mode():

@@ -6,7 +6,7 @@ import glob
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any
@@ -23,6 +23,7 @@ from tsforecast.running import durable
 
 __all__ = ["ArrayFile", "check_free", "new_folder", "write_bucket", "write_table", "written"]
 
+RANDOM = 6  # bytes, in the names of hidden folders
 _OURS = {MANIFEST, SERIES, "arrays", "buckets"}
 
 
@@ -48,31 +49,67 @@ def check_free(out: Path, overwrite: bool) -> None:
 def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     """A folder to write in, beside `out`, which becomes `out` when all went well; a crash leaves what was there."""
     place = out.resolve()  # where `out` is a link, what it leads to is replaced
-    for left in sorted(place.parent.glob(f".{glob.escape(place.name)}.*.old")):
+    for left in _left(place, "old"):
         if place.exists():
             shutil.rmtree(left, ignore_errors=True)
         else:  # a crash came between the two renames below
             os.replace(left, place)
     check_free(out, overwrite)
     place.parent.mkdir(parents=True, exist_ok=True)
-    made, old = (place.with_name(f".{place.name}.{token_hex(6)}.{word}") for word in ("part", "old"))
-    try:
-        made.mkdir()
-        yield made
-        for folder in (made, *(path for path in made.rglob("*") if path.is_dir())):
-            durable.sync_folder(folder)
-        durable.point("rename")
-        if place.exists():
-            os.replace(place, old)
-            durable.point("renamed the old one")
-        os.replace(made, place)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        if old.exists() and not place.exists():
-            os.replace(old, place)
-        raise
+    for left in _left(place, "part"):
+        with _held(left, wait=False) as of_the_dead:
+            if of_the_dead:
+                shutil.rmtree(left, ignore_errors=True)
+    made, old = (place.with_name(f".{place.name}.{token_hex(RANDOM)}.{word}") for word in ("part", "old"))
+    with ExitStack() as stack:
+        while not made.exists():  # another process may have taken it for one that was left, before it was held
+            made.mkdir()
+            stack.enter_context(_held(made))
+        try:
+            yield made
+            for folder in (made, *(path for path in made.rglob("*") if path.is_dir())):
+                durable.sync_folder(folder)
+            durable.point("rename")
+            if place.exists():
+                os.replace(place, old)
+                durable.point("renamed the old one")
+            os.replace(made, place)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            if old.exists() and not place.exists():
+                os.replace(old, place)
+            raise
     durable.sync_folder(place.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _left(place: Path, word: str) -> list[Path]:
+    """Hidden folders beside `place` that an ingest to it makes, of this kind."""
+    return sorted(place.parent.glob(f".{glob.escape(place.name)}.{'[0-9a-f]' * 2 * RANDOM}.{word}"))
+
+
+@contextmanager
+def _held(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """A folder that is being written, marked as such until the block ends or the process does; whether it could be.
+
+    wait  until another process lets go of it
+    """
+    try:
+        import fcntl
+
+        opened = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows: it is not known there who is alive
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held = True
+        except OSError:  # another process holds it, or the disk knows no locks
+            held = False
+        yield held
+    finally:
+        os.close(opened)
 
 
 @contextmanager

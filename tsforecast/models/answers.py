@@ -47,7 +47,6 @@ class Answer(NamedTuple):
 
     point: Tensor  # [B, H]
     quantiles: Tensor  # [B, H, Q]
-    members: Tensor | None = None  # [B, H, S]: the points of S networks that this is the mean of
 
 
 def forecast_views(
@@ -69,9 +68,8 @@ def forecast_views(
     pieces = []
     with torch.inference_mode():
         for part, real in _equal(batch):
-            point, quantiles, members = model(Batch(*(rows.to(device) for rows in part)))
-            every = [point.unsqueeze(2), quantiles, *([] if members is None else [members])]
-            pieces.append(torch.cat(every, dim=2)[:real].cpu())
+            point, quantiles = model(Batch(*(rows.to(device) for rows in part)))
+            pieces.append(torch.cat([point.unsqueeze(2), quantiles], dim=2)[:real].cpu())
     values = torch.cat(pieces) if pieces else batch.context.new_empty(0, views[0].future.horizon, 1 + len(levels))
     low, high = extremes(batch.context)
     observed = (~batch.context.isnan()).sum(1, keepdim=True)
@@ -101,6 +99,4 @@ def _forecast(view: View, levels: tuple[float, ...], values: npt.NDArray[np.floa
         for i, n in enumerate(observed)
         if n < LEAST_OBSERVED
     )
-    quantiles, members = values[:, :, 1 : 1 + len(levels)], values[:, :, 1 + len(levels) :]
-    each = np.moveaxis(members, 2, 0) if members.shape[2] else None
-    return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, quantiles, failures, members=each)
+    return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, values[:, :, 1:], failures)

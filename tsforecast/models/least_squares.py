@@ -6,6 +6,7 @@ that a network spends its steps on what is not linear.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from tsforecast import progress
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.nets import LinearMap, linear_features
-from tsforecast.models.sampling import every_origin
+from tsforecast.models.sampling import Places, every_origin
 from tsforecast.panel import Panel
 from tsforecast.windows import Windows, split_by_time
 
@@ -23,7 +24,8 @@ __all__ = ["PENALTIES", "fit_map", "least_context"]
 
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 CHUNK = 4_096  # windows whose features are held at once
-ENOUGH = 30  # validation windows to take quantiles of errors from
+ENOUGH = 30  # validation windows to choose by, and to take quantiles of errors from
+PARTS = 5  # of the training time, where there are fewer: each is judged by the map of the others
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
 JUDGED = 4_096  # validation windows, at most, that choose the penalty
 AS_GOOD = 1.005  # of the smallest error: of penalties this close the strongest is taken
@@ -42,8 +44,9 @@ def fit_map(
     """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
 
     The penalty with the smallest absolute error on the last `val_share` of the time is taken (the strongest of those
-    within 0.5 %), and the map is solved once more on all windows. Its spread is that of the errors on that last part;
-    where it has fewer than 30 windows, that of leaving each window out in turn.
+    within 0.5 %), and the map is solved once more on all windows. Its spread is that of the errors on that last part.
+    Where that part has fewer than 30 windows, errors are those of each fifth of the time under the map of the other
+    windows, without those that share a target step with it.
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
@@ -56,26 +59,44 @@ def fit_map(
     last = np.where(held_out, split.valid_high, split.train_high)
     device = windows.values.device
     early, late, every = (
-        tuple(part.to(device) for part in every_origin(low, high, split.floors, most))
-        for low, high, most in (
-            (split.train_low, split.train_high, MOST_WINDOWS),
-            (split.valid_low, split.valid_high, JUDGED),
-            (split.train_low, last, MOST_WINDOWS),
+        (part[0].to(device), part[1].to(device))
+        for part in (
+            every_origin(split.train_low, split.train_high, split.floors, MOST_WINDOWS),
+            every_origin(split.valid_low, split.valid_high, split.floors, JUDGED),
+            every_origin(split.train_low, last, split.floors, MOST_WINDOWS),
         )
     )
     sight = _Sight(windows, encoding, gaps)
-    maps = _Sums.over(sight, *early).solve(penalties)
-    errors = [sight.errors(found, *(late if len(late[0]) else early)) for found in maps]
-    sizes = [float(e.abs().nan_to_num(nan=0.0).mean()) for e in errors]
-    best = max(range(len(maps)), key=lambda i: (sizes[i] <= AS_GOOD * min(sizes), penalties[i]))
-    whole = _Sums.over(sight, *every)
-    final = whole.solve((penalties[best],))[0]
-    if len(late[0]) < ENOUGH:
-        rest = sight.errors(final, *every, inverse=whole.inverse(penalties[best]), clipped=False)
-    else:
-        rest = sight.errors(maps[best], *late, clipped=False)
+    trials = list(_parts(every, horizon)) if len(late[0]) < ENOUGH else [(early, late)]
+    solved = [(_Sums.over(sight, *learned).solve(penalties), judged) for learned, judged in trials]
+
+    def errors(i: int, *, clipped: bool) -> Tensor:
+        return torch.cat([sight.errors(maps[i], *judged, clipped=clipped) for maps, judged in solved])
+
+    sizes = [float(errors(i, clipped=True).abs().nan_to_num(nan=0.0).mean()) for i in range(len(penalties))]
+    best = max(range(len(penalties)), key=lambda i: (sizes[i] <= AS_GOOD * min(sizes), penalties[i]))
+    final = _Sums.over(sight, *every).solve((penalties[best],))[0]
+    rest = errors(best, clipped=False)
     spread = torch.nanquantile(rest, torch.tensor(levels, dtype=rest.dtype, device=device), dim=0).T.contiguous()
     return LinearMap(windows.hist.shape[1], gaps, final, torch.nan_to_num(spread, nan=0.0))
+
+
+def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
+    """What to learn from and what to judge by, for each fifth of the windows of each series: the windows that share no
+    target step with the fifth, which may be none, and the fifth itself."""
+    origins, floors = every
+    _, series, counts = torch.unique_consecutive(floors, return_inverse=True, return_counts=True)
+    first = counts.cumsum(0) - counts
+    place = torch.arange(len(origins), device=origins.device) - first[series]
+    part = place * PARTS // counts[series]
+    for number in range(PARTS):
+        judged = part == number
+        if not judged.any():
+            continue
+        from_ = origins.new_full((len(counts),), 2**62).scatter_reduce(0, series[judged], origins[judged], "amin")
+        to = origins.new_full((len(counts),), -(2**62)).scatter_reduce(0, series[judged], origins[judged], "amax")
+        apart = (origins <= from_[series] - horizon) | (origins >= to[series] + horizon)
+        yield (origins[apart], floors[apart]), (origins[judged], floors[judged])
 
 
 def has_gaps(past: Panel, windows: Windows) -> bool:
@@ -108,22 +129,15 @@ class _Sight:
         features = linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
         return features, rest, OUTSIZED / size.clamp_min(OUTSIZED)
 
-    def errors(
-        self, weights: Tensor, origins: Tensor, floors: Tensor, *, inverse: Tensor | None = None, clipped: bool = True
-    ) -> Tensor:
+    def errors(self, weights: Tensor, origins: Tensor, floors: Tensor, *, clipped: bool) -> Tensor:
         """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed.
 
-        inverse   given where the map was solved on these windows: the errors are then those of the maps solved without
-                  each of them, which one division tells (Allen 1974)
         clipped   weighed as in the solution
         """
         found = []
         for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
             features, rest, weight = self.look(o, f)
             errors = rest - features @ weights
-            if inverse is not None:
-                x = features * weight
-                errors = errors / (1 - ((x @ inverse) * x).sum(1, keepdim=True)).clamp_min(1e-6)
             found.append(errors * weight if clipped else errors)
         return torch.cat(found)
 
@@ -142,14 +156,8 @@ class _Sums:
             features, rest, weight = sight.look(o, f)
             x, y = features * weight, torch.nan_to_num(rest, nan=0.0) * weight
             xx, xy = xx + x.T @ x, xy + x.T @ y
-            progress.report(number * CHUNK / len(origins))
+            progress.report(number * CHUNK / max(len(origins), 1))
         return cls(xx, xy)
-
-    def inverse(self, penalty: float) -> Tensor:
-        """(X'X + penalty I)^-1."""
-        one = torch.eye(len(self.xx), dtype=self.xx.dtype, device=self.xx.device)
-        inverse: Tensor = torch.linalg.inv(self.xx + penalty * one)
-        return inverse
 
     def solve(self, penalties: tuple[float, ...]) -> list[Tensor]:
         """(X'X + penalty I)^-1 X'Y for each penalty, from one eigendecomposition."""

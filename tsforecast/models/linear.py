@@ -30,7 +30,7 @@ class Ridge:
     It corrects the naive forecast that has been closer in the past, so that a strong penalty means that forecast. The
     penalty with the smallest error on the last part of the training time is taken, and the map is solved once more on
     all windows. Point: the linear map (a mean). Quantiles: those of its errors on that last part, per step; where it
-    has fewer than 30 windows, those of leaving each window out in turn.
+    has fewer than 30 windows, those of each fifth of the time under the map of the rest.
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from tsforecast import progress
+from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.models.answers import Answer, Covariates, forecast_views
@@ -47,7 +48,7 @@ class _Recurrent:
                  whichever of the two has been closer in the past
     linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
                  the closed-form solution for it (`Ridge`)
-    n_seeds      networks trained from different seeds, their quantiles averaged
+    n_seeds      networks trained from seeds one after the other from `seed` on, their quantiles averaged
     """
 
     input_size: int | None = None
@@ -80,7 +81,12 @@ class _Recurrent:
             raise ConfigError(f"{self.name}.residual={self.residual!r}: known are auto, seasonal, last, none")
         parse_transform(self.scaling, season_length=1)
 
-    def fit(self, past: Panel, horizon: int, /) -> _FittedRecurrent:
+    def members(self) -> dict[str, Self]:
+        """The recipes of the networks one by one, by the name of their seed."""
+        seeds = range(self.seed, self.seed + self.n_seeds)
+        return {f"seed {seed}": replace(self, seed=seed, n_seeds=1) for seed in seeds}
+
+    def fit(self, past: Panel, horizon: int, /) -> FittedEnsemble[_FittedNetwork]:
         """Train on every window of `past`, validating on the last part of its time.
 
         Raises DataError where no series is long enough for a single window, ConfigError where the device is not there.
@@ -101,14 +107,14 @@ class _Recurrent:
             season = {"none": 0, "last": 1, "seasonal": past.season_length}[self.residual]
         encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
         task = _Task.of(self, past, split, windows, encoding, patch)
-        nets, curves = [], []
-        for number in range(self.n_seeds):
+        networks, curves = dict[str, _FittedNetwork](), []
+        for number, (name, member) in enumerate(self.members().items()):
             with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
-                net, curve = task.trained(self.seed + number)
-            nets.append(net)
-            curves += [(self.seed + number, *point) for point in curve]
+                net, curve = task.trained(member.seed)
+            networks[name] = _FittedNetwork(member, horizon, size, Covariates.of(past), encoding, net)
+            curves += [(member.seed, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
-        return _FittedRecurrent(self, horizon, size, Covariates.of(past), encoding, tuple(nets), table)
+        return FittedEnsemble(horizon, networks, table)
 
     def brief(self) -> Self:
         """The same model with little training, on the CPU, where the same numbers give the same bits: its forecasts are
@@ -132,7 +138,8 @@ class _Recurrent:
         step = max(clock[1] - clock[0], 0.0) / (more - few)
         split = self._split(past, horizon)
         steps = self.training.steps(split.n_train) * (2 if split.holds_out else 1)
-        weights = sum(p.numel() * p.element_size() for p in fitted.nets[0].parameters())
+        (network,) = fitted.members.values()
+        weights = sum(p.numel() * p.element_size() for p in network.net.parameters())
         return self.n_seeds * (clock[0] + (steps - few) * step), weights * (3 + self.n_seeds)  # AdamW keeps two moments
 
     def _split(self, past: Panel, horizon: int) -> Split:
@@ -262,29 +269,25 @@ class GRU(_Recurrent):
 
 
 @dataclass(frozen=True, eq=False)
-class _FittedRecurrent(FittedModel):
-    """Trained networks. Any series on the same grid with the same covariates can be forecast, known or new."""
+class _FittedNetwork(FittedModel):
+    """A trained network. Any series on the same grid with the same covariates can be forecast, known or new."""
 
     recipe: _Recurrent
     horizon: int
     input_size: int
     covariates: Covariates
     encoding: Encoding
-    nets: tuple[nn.Module, ...]
-    curves: pd.DataFrame
+    net: nn.Module
 
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
-        device = next(self.nets[0].parameters()).device
+        device = next(self.net.parameters()).device
         size, levels = self.input_size, self.recipe.quantiles
         return forecast_views(views, self._answer, input_size=size, levels=levels, device=device)
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
-        answers = [seen.units(net(seen.x, seen.known) + seen.base).sort(dim=2).values for net in self.nets]
-        quantiles = torch.stack(answers).mean(0)
-        median = self.recipe.quantiles.index(0.5)
-        members = torch.stack([a[:, :, median] for a in answers], dim=2) if answers[1:] else None
-        return Answer(quantiles[:, :, median], quantiles, members)
+        quantiles = seen.units(self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
+        return Answer(quantiles[:, :, self.recipe.quantiles.index(0.5)], quantiles)

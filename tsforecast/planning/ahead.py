@@ -25,6 +25,7 @@ from tsforecast.judging.scores import BASELINES, best_baseline, origin_losses
 from tsforecast.panel import Panel
 from tsforecast.planning.costing import cost_of, memory_of, seconds_of
 from tsforecast.planning.prospect import EFFECTS, NETWORK, Pair, Prospect
+from tsforecast.running.numerics import pinned
 
 __all__ = ["plan_ahead"]
 
@@ -41,11 +42,13 @@ def plan_ahead(
     plan: Plan,
     *,
     cheap: Mapping[str, Forecaster],
+    threads: int = 1,
     on_progress: Progress | None = None,
 ) -> Prospect:
     """Run the cheap models on the folds of the plan, and work out what the run of `models` could find and would cost.
 
-    cheap  name -> recipe: baselines, one of which will be the benchmark; and as `free_ridge` what stands for networks
+    cheap    name -> recipe: baselines, one of which will be the benchmark; and as `free_ridge` what stands for networks
+    threads  of each task of the run: models are timed with as many
 
     Nothing is trained beyond a few steps. The improvement that would be found is that of a two-sided paired test at
     5 %, divided by the number of models compared, with 80 % power. Its variance is the larger of what a gain of that
@@ -63,11 +66,19 @@ def plan_ahead(
             on_progress(share, name)
 
     kinds = {name: recipe.name for name, recipe in cheap.items()}
-    ran = run_backtest(panel, cheap, plan, facts={"kinds": kinds}, on_progress=lambda s, name: tell(s / 2, name))
+    ran = run_backtest(
+        panel,
+        cheap,
+        plan,
+        facts={"kinds": kinds},
+        on_progress=lambda share, name: tell(share / 2, name),
+        threads=threads,
+    )
     costs = []
     for number, (name, recipe) in enumerate(models.items()):
         tell(0.5 + 0.5 * number / len(models), name)
-        costs.append(cost_of(name, recipe, folds, ran, cheap))
+        with pinned(threads):
+            costs.append(cost_of(name, recipe, folds, ran, cheap))
     tell(1.0, "done")
 
     losses, loss = origin_losses(ran)

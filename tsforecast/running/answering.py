@@ -165,12 +165,6 @@ def end_to_end(pieces: Sequence[Forecast]) -> Forecast:
     if len(pieces) == 1:
         return pieces[0]
     levels = tuple(sorted({q for piece in pieces for q in piece.levels}))
-
-    def widened(piece: Forecast) -> np.ndarray[Any, Any]:
-        whole = np.full((*piece.point.shape, len(levels)), np.nan)
-        whole[:, :, [levels.index(q) for q in piece.levels]] = piece.quantiles
-        return whole
-
     many = max((len(piece.members) for piece in pieces if piece.members is not None), default=0)
     none = [np.full((many, *piece.point.shape), np.nan) for piece in pieces]
     members = [other if piece.members is None else piece.members for piece, other in zip(pieces, none, strict=True)]
@@ -180,7 +174,7 @@ def end_to_end(pieces: Sequence[Forecast]) -> Forecast:
         pieces[0].freq,
         np.concatenate([piece.point for piece in pieces]),
         levels,
-        np.concatenate([widened(piece) for piece in pieces]),
+        np.concatenate([piece.at(levels) for piece in pieces]),
         tuple(failure for piece in pieces for failure in piece.failures),
         tuple(note for piece in pieces for note in piece.notes),
         np.concatenate(members, axis=1) if many else None,

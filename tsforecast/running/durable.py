@@ -59,14 +59,16 @@ def names_at(out: Path) -> set[str]:
     return {path.name for path in found.iterdir()}
 
 
-def publish(made: Path, place: Path, names: Iterable[str]) -> None:
-    """Move finished files of one folder into another, in this order."""
-    for name in names:
+def publish(made: Path, place: Path, names: Iterable[str], mark: str) -> None:
+    """Move finished files of one folder into another; whoever sees the mark there, the last of them, sees all."""
+    stages = list(names), [mark]
+    for name in (*stages[0], mark):
         sync_file(made / name)
-    for name in names:
-        point("rename")
-        os.replace(made / name, place / name)
-    sync_folder(place)
+    for moved in stages:
+        for name in moved:
+            point("rename")
+            os.replace(made / name, place / name)
+        sync_folder(place)
 
 
 def sync_file(path: Path) -> None:

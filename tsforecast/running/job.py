@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from tsforecast.ensemble import members_of
 from tsforecast.folds import Fold, Plan, make_folds
 from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
@@ -42,26 +43,53 @@ class Job:
         """The folds that share a fit, by the number of the one it is made at."""
         return {group[0].number: group for group in fit_groups(self.folds)}
 
-    def tasks(self) -> list[Stretch]:
-        """Every model at every fit, over all series: the largest tasks there could be, in the order of the result."""
-        return [Stretch(model, fold, 0, len(self.panel)) for model in self.recipes for fold in self.groups]
+    @cached_property
+    def members(self) -> dict[str, dict[str, Forecaster]]:
+        """Of each model the recipes that are fitted, by name, each in tasks of its own: one where it is not several.
 
-    def is_local(self, task: Stretch) -> bool:
-        """Whether the task can be cut into tasks for fewer series."""
-        return is_local(self.recipes[task.model])
+        A local model is one: it is cut by series.
+        """
+        return {name: {"": own} if is_local(own) else members_of(own) for name, own in self.recipes.items()}
+
+    def tasks(self) -> list[Stretch]:
+        """Every member at every fit, over all series: the largest tasks there could be, in the order of the result."""
+        n = len(self.panel)
+        return [
+            Stretch(model, fold, 0, n, member)
+            for model, members in self.members.items()
+            for fold in self.groups
+            for member in range(len(members))
+        ]
+
+    def share(self, task: Stretch) -> float:
+        """Of the whole work, every model counting alike."""
+        series = (task.last - task.first) / len(self.panel)
+        return series / len(self.members[task.model]) / len(self.groups) / len(self.recipes)
+
+    def is_local(self, model: str) -> bool:
+        """Whether the model's tasks can be cut into tasks for fewer series."""
+        return is_local(self.recipes[model])
 
     def folds_of(self, task: Stretch) -> list[Fold]:
         """The folds of a task, with its series alone."""
         return chunk(self.groups[task.fold], task.first, task.last)
 
     def answer(self, task: Stretch, folds: list[Fold]) -> Said:
-        """What the model says."""
+        """What the model, or the member of it, says."""
+        _, recipe = self._member(task)
         with pinned(self.threads):
-            return answer(self.recipes[task.model], folds)
+            return answer(recipe, folds)
 
-    def key(self, model: str, folds: list[Fold]) -> str:
-        """The key of the model's task for these folds."""
-        return task_key(self._digests[model], folds)
+    def name(self, task: Stretch) -> str:
+        """Of what is fitted, for messages."""
+        return f"{task.model} {self._member(task)[0]}".rstrip()
+
+    def key(self, task: Stretch, folds: list[Fold]) -> str:
+        """The key of a task, whose folds these are."""
+        return task_key(self._digests[task.model][task.member], folds)
+
+    def _member(self, task: Stretch) -> tuple[str, Forecaster]:
+        return list(self.members[task.model].items())[task.member]
 
     def origin(self, fold: int) -> str:
         """The cutoffs of the folds that are fitted at this one."""
@@ -76,6 +104,9 @@ class Job:
         return {first: " to ".join(dict.fromkeys(both)) for first, both in each.items()}
 
     @cached_property
-    def _digests(self) -> dict[str, str]:
+    def _digests(self) -> dict[str, list[str]]:
         profile = numerics(self.threads)
-        return {name: digest_of([model_settings(recipe), profile]) for name, recipe in self.recipes.items()}
+        return {
+            model: [digest_of([model_settings(recipe), profile]) for recipe in members.values()]
+            for model, members in self.members.items()
+        }

@@ -19,24 +19,26 @@ __all__ = ["Entry", "Ledger", "Stretch"]
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS tasks (
-  model TEXT NOT NULL, fold INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  model TEXT NOT NULL, fold INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, member INTEGER NOT NULL,
   origin TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
   key TEXT, sha256 TEXT, size INTEGER, levels TEXT, failed INTEGER, fit_seconds REAL, predict_seconds REAL,
-  PRIMARY KEY (model, fold, first, last)
+  PRIMARY KEY (model, fold, first, last, member)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS remarks (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
 """
 AT_MOST = 0.5  # seconds of finished tasks that may be done again after a power cut
+TASK = "model, fold, first, last, member"
 DONE = "key, sha256, size, levels, failed, fit_seconds, predict_seconds"
 
 
 class Stretch(NamedTuple):
-    """A task: one model, the fit at one fold, the series first:last."""
+    """A task: one model, the fit at one fold, the series first:last; of a model of several, one member by its place."""
 
     model: str
     fold: int
     first: int
     last: int
+    member: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ class Ledger:
                 self._db = sqlite3.connect(path, isolation_level=None)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.executescript(TABLES)
-            self._db.execute("SELECT 1 FROM tasks").fetchone()
+            self._db.execute(f"SELECT {TASK} FROM tasks").fetchone()
         except sqlite3.DatabaseError as error:
             if hasattr(self, "_db"):
                 self._db.close()
-            if isinstance(error, sqlite3.OperationalError) and not readonly:
+            of_another_form = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+            if isinstance(error, sqlite3.OperationalError) and not (readonly or of_another_form):
                 raise
-            raise DataError(f"{path}: the ledger of the run cannot be read ({error}); start it anew") from None
+            words = f"{path}: the ledger of the run cannot be read ({error}); start it anew, in another folder"
+            raise DataError(words) from None
 
     def close(self) -> None:
         """Nothing is lost without it, but the ledger is then one file."""
@@ -105,7 +109,7 @@ class Ledger:
         """
         with self.together(lasting=False):
             self._db.execute(
-                "INSERT INTO tasks (model, fold, first, last, origin, attempts) VALUES (?, ?, ?, ?, ?, 1) "
+                f"INSERT INTO tasks ({TASK}, origin, attempts) VALUES (?, ?, ?, ?, ?, ?, 1) "
                 "ON CONFLICT DO UPDATE SET attempts = attempts + 1",
                 (*task, origin),
             )
@@ -128,8 +132,8 @@ class Ledger:
             else (*entry.receipt[:3], json.dumps(entry.receipt.levels), *entry.receipt[4:])
         )
         self._db.execute(
-            f"INSERT OR REPLACE INTO tasks (model, fold, first, last, origin, attempts, {DONE}) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO tasks ({TASK}, origin, attempts, {DONE}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*entry.task, entry.origin, entry.attempts, *done),
         )
 
@@ -141,10 +145,8 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """Every task that was begun or finished, in order."""
-        rows = self._db.execute(
-            f"SELECT model, fold, first, last, origin, attempts, {DONE} FROM tasks ORDER BY model, fold, first, last"
-        )
-        return [Entry(Stretch(*row[:4]), row[4], row[5], _receipt(row[6:])) for row in rows]
+        rows = self._db.execute(f"SELECT {TASK}, origin, attempts, {DONE} FROM tasks ORDER BY {TASK}")
+        return [Entry(Stretch(*row[:5]), row[5], row[6], _receipt(row[7:])) for row in rows]
 
     def remark(self, name: str) -> Any:
         """What was kept under a name, or None."""
@@ -160,7 +162,7 @@ class Ledger:
         self._db.execute("INSERT OR REPLACE INTO remarks VALUES (?, ?)", (name, json.dumps(content)))
 
     def _forget(self, tasks: Iterable[Stretch]) -> None:
-        self._db.executemany("DELETE FROM tasks WHERE model = ? AND fold = ? AND first = ? AND last = ?", tasks)
+        self._db.executemany(f"DELETE FROM tasks WHERE ({TASK}) = (?, ?, ?, ?, ?)", tasks)
 
 
 def _receipt(row: tuple[Any, ...]) -> Receipt | None:

@@ -35,6 +35,7 @@ def made_of(job: Job, facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> M
         },
         "plan": dataclasses.asdict(job.plan),
         "models": {name: model_settings(recipe) for name, recipe in job.recipes.items()},
+        "members": {name: len(members) for name, members in job.members.items()},
         "numerics": numerics(job.threads) | {"device": facts.get("device", "cpu")},
         "verdict": verdict,
     }
@@ -51,6 +52,7 @@ def changes(old: Manifest, new: Manifest, panel: Panel) -> list[str]:
     allowed = {"data.name", "data.last", "plan.n_windows", *(key for key in was | now if key.startswith("verdict."))}
     gone = [name for name in old["models"] if name not in new["models"]]
     both = [f"models.{name}." for name in old["models"] if name in new["models"]]
+    allowed |= {key for key in was | now if key.startswith("members.")}  # the models' settings say as much
     allowed |= {key for key in was | now if key.startswith("models.") and not key.startswith(tuple(both))}
     if _goes_on(old, new, panel):
         allowed |= {"data.hash"}

@@ -19,7 +19,7 @@ class InMemory:
         self._said: dict[Stretch, Said] = {}
 
     def done(self, model: str, fold: int) -> list[Stretch]:
-        """Finished tasks of a model at a fit, in the order of their series."""
+        """Finished tasks of a model at a fit, in the order of their series and members."""
         return sorted(task for task in self._said if task[:2] == (model, fold))
 
     def begun(self) -> list[tuple[Stretch, int]]:

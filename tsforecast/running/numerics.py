@@ -27,6 +27,8 @@ SWITCHES = (
     "ATEN_CPU_CAPABILITY",
     "NPY_DISABLE_CPU_FEATURES",
 )
+OURS = ("covariates", "ensemble", "folds", "forecast", "frequency", "maps", "panel", "scaling", "transforms", "windows")
+"""Rooms that forecasts pass through, besides models."""
 _controllers: dict[int, ThreadpoolController] = {}
 
 
@@ -72,6 +74,6 @@ def _own_code() -> str:
     package, digest = Path(__file__).parents[1], hashlib.sha256()
     for file in sorted((package / "models").rglob("*.py")):
         digest.update(file.read_bytes())
-    for name in ("folds", "forecast", "frequency", "covariates", "maps", "panel", "scaling", "transforms", "windows"):
+    for name in OURS:
         digest.update((package / f"{name}.py").read_bytes())
     return digest.hexdigest()

@@ -82,9 +82,7 @@ def _table(fold: Fold, forecast: Forecast, levels: tuple[float, ...], members: i
     owners = pa.DictionaryArray.from_arrays(
         pa.array(np.repeat(np.arange(n, dtype=np.int32), h)), pa.array(fold.ids, pa.string())
     )
-    quantiles = np.full((n, h, len(levels)), np.nan)
-    quantiles[:, :, [levels.index(q) for q in forecast.levels]] = forecast.quantiles
-    missing = np.full((n, h), np.nan)
+    quantiles, missing = forecast.at(levels), np.full((n, h), np.nan)
     columns: dict[str, Any] = {
         "unique_id": owners,
         "cutoff": np.repeat(fold.past.last_times, h),

@@ -31,8 +31,9 @@ class Queue:
         self._open: dict[str, deque[Stretch]] = {model: deque() for model in job.recipes}
         begun = [task for task, _ in store.begun()]
         for whole in job.tasks():
-            own = [task for task in begun if task[:2] == whole[:2]]
-            for rest in _uncovered(whole, [*store.done(*whole[:2]), *own]):
+            there = (*store.done(*whole[:2]), *begun)
+            own = [task for task in there if task._replace(first=whole.first, last=whole.last) == whole]
+            for rest in _uncovered(whole, own):
                 self._open[whole.model].append(rest)
         self._begun: deque[Stretch] = deque(begun)
         columns = max(len(getattr(recipe, "quantiles", ())) for recipe in job.recipes.values()) + 4
@@ -43,7 +44,7 @@ class Queue:
         return bool(self._begun) or any(self._open.values())
 
     def left(self, model: str) -> int:
-        """Series times fits that the model has not answered for."""
+        """Series times fits (times members) that the model has not answered for."""
         return sum(rest.last - rest.first for rest in self._open[model])
 
     def expected(self, model: str) -> float:
@@ -64,7 +65,7 @@ class Queue:
             if not self._open[model]:
                 continue
             rest = self._open[model].popleft()
-            if not self._job.is_local(rest):
+            if not self._job.is_local(model):
                 return rest
             size = min(self._size[model], self._most)
             if jobs > 1:

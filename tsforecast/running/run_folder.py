@@ -21,7 +21,7 @@ from typing import IO, Any
 from tsforecast.errors import ConfigError, listing
 from tsforecast.folds import Fold
 from tsforecast.running.answering import Said
-from tsforecast.running.durable import TEMPORARY
+from tsforecast.running.durable import TEMPORARY, sync_folder
 from tsforecast.running.job import Job
 from tsforecast.running.keys import digest_of
 from tsforecast.running.ledger import Entry, Ledger, Stretch
@@ -45,6 +45,9 @@ class RunFolder:
         self._new = not self.work.exists()
         with spelled_out(place):
             self.parts.mkdir(parents=True, exist_ok=True)
+            if self._new:
+                for folder in (self.work, place, place.parent):
+                    sync_folder(folder)
             self._lock = _locked(self.work / "lock", place)
             try:
                 for left in (*self.parts.glob(f"*{TEMPORARY}"), *self.work.glob(f"*{TEMPORARY}")):
@@ -104,11 +107,11 @@ class RunFolder:
         kept: dict[Stretch, Entry] = {}
         for entry in entries:
             receipt, task = entry.receipt, entry.task
-            if receipt is None or task.model not in job.recipes or task.last > len(job.panel):
+            if receipt is None or task.last > len(job.panel) or task.member >= len(job.members.get(task.model, ())):
                 continue
             for fold in (fold for fold, origin in origins.items() if origin == entry.origin):
                 new = task._replace(fold=fold)
-                if job.key(task.model, job.folds_of(new)) == receipt.key:
+                if job.key(new, job.folds_of(new)) == receipt.key:
                     _copied(part_path(parts, receipt.key), part_path(self.parts, receipt.key))
                     kept[new] = Entry(new, entry.origin, 0, receipt)
         return [kept[task] for task in sorted(kept)]
@@ -142,7 +145,7 @@ class RunFolder:
     # ---- what the scheduler asks of it
 
     def done(self, model: str, fold: int) -> list[Stretch]:
-        """Finished tasks of a model at a fit, in the order of their series."""
+        """Finished tasks of a model at a fit, in the order of their series and members."""
         return [t for t, entry in sorted(self._entries.items()) if entry.receipt and t[:2] == (model, fold)]
 
     def begun(self) -> list[tuple[Stretch, int]]:
@@ -163,7 +166,7 @@ class RunFolder:
     def keep(self, job: Job, task: Stretch, folds: Sequence[Fold], said: Said) -> None:
         """A task that ran in this process is finished."""
         with spelled_out(self.place):
-            self.record(job, task, write_part(self.parts, job.key(task.model, list(folds)), folds, said))
+            self.record(job, task, write_part(self.parts, job.key(task, list(folds)), folds, said))
 
     def record(self, job: Job, task: Stretch, receipt: Receipt) -> None:
         """A task is finished and its part on the disk."""

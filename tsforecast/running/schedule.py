@@ -112,7 +112,7 @@ def _there(
 ) -> None:
     """Hand tasks to an executor, never more than it has room for, and record what comes back."""
     job, store = errands.job, errands.store
-    models = sorted(job.recipes, key=lambda name: job.is_local(Stretch(name, 0, 0, 0)))  # what is long comes first
+    models = sorted(job.recipes, key=job.is_local)  # what is long comes first
     flying: dict[Future[Receipt], tuple[Stretch, float]] = {}
 
     def land(future: Future[Receipt]) -> None:
@@ -185,7 +185,7 @@ class _Alone:
             if not done:
                 break  # a second try would take as long
         store.let_go(task)
-        if job.is_local(task) and task.last - task.first > 1:
+        if job.is_local(task.model) and task.last - task.first > 1:
             middle = (task.first + task.last) // 2
             self._run(task._replace(last=middle), errands, executor)
             self._run(task._replace(first=middle), errands, executor)
@@ -201,29 +201,29 @@ class _Tally:
 
     def __init__(self, job: Job, store: Store, on_progress: Tell | None) -> None:
         self.on_progress = on_progress
-        self.whole = len(job.recipes) * len(job.groups) * len(job.panel)
+        self.job = job
         done = (task for model in job.recipes for fold in job.groups for task in store.done(model, fold))
-        self.done = sum(task.last - task.first for task in done)
+        self.done = sum(map(job.share, done))
 
     def listener(self, task: Stretch) -> Callable[[float], None]:
         """Told how far a task is that runs here."""
-        before, size = self.done, task.last - task.first
+        before, size = self.done, self.job.share(task)
 
         def tell(share: float) -> None:
-            self._tell(before + share * size, task.model)
+            self._tell(before + share * size, task)
 
         tell(0.0)
         return tell
 
     def add(self, task: Stretch, tell: bool = False) -> None:
         """A task is finished."""
-        self.done += task.last - task.first
+        self.done += self.job.share(task)
         if tell:
-            self._tell(self.done, task.model)
+            self._tell(self.done, task)
 
-    def _tell(self, done: float, name: str) -> None:
+    def _tell(self, done: float, task: Stretch) -> None:
         if self.on_progress is not None:
-            self.on_progress(done / self.whole, name)
+            self.on_progress(min(done, 1.0), self.job.name(task))
 
 
 @contextmanager

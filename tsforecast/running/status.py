@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.running.keys import digest_of
-from tsforecast.running.ledger import Ledger
+from tsforecast.running.ledger import Ledger, Stretch
+from tsforecast.running.parts import Receipt
 from tsforecast.running.run_folder import WORK, holder
 
 __all__ = ["ModelStatus", "Status", "status_of"]
@@ -19,9 +22,9 @@ __all__ = ["ModelStatus", "Status", "status_of"]
 class ModelStatus:
     """How far one model is.
 
-    done, whole  series times fits
+    done, whole  series times fits, times members of a model of several
     tasks        finished ones
-    failed       forecasts that it could not make
+    failed       forecasts that it could not make; of several members, those of the one that failed most
     seconds      that its finished tasks took, over all of them
     """
 
@@ -72,7 +75,7 @@ def status_of(run: Path) -> Status:
     if manifest is None:
         raise ConfigError(f"{run}: nothing was begun there yet")
     plan = Plan(**manifest["plan"])
-    whole = manifest["data"]["series"] * sum(plan.fits_at(k) for k in range(plan.n_windows or 1))
+    each = manifest["data"]["series"] * sum(plan.fits_at(k) for k in range(plan.n_windows or 1))
     models = []
     for name in manifest["models"]:
         own = [(e.task, e.receipt) for e in entries if e.task.model == name and e.receipt]
@@ -80,9 +83,9 @@ def status_of(run: Path) -> Status:
             ModelStatus(
                 name,
                 sum(task.last - task.first for task, _ in own),
-                whole,
+                each * manifest["members"][name],
                 len(own),
-                sum(receipt.failed for _, receipt in own),
+                _most_failed(own),
                 sum(receipt.fit_seconds + receipt.predict_seconds for _, receipt in own),
             )
         )
@@ -90,3 +93,11 @@ def status_of(run: Path) -> Status:
     again = f"tsforecast backtest --config {config} --out {run}" if config.exists() else "the same call again"
     finished = sealed == digest_of(manifest) and (run / "facts.json").exists()
     return Status(str(run), str(manifest["data"]["name"]), finished, holder(run), tuple(models), again)
+
+
+def _most_failed(tasks: Sequence[tuple[Stretch, Receipt]]) -> int:
+    """Over the fits, the failures of the member that has most of them there: where one fails, the model does."""
+    failed: dict[int, Counter[int]] = {}
+    for task, receipt in tasks:
+        failed.setdefault(task.fold, Counter())[task.member] += receipt.failed
+    return sum(max(each.values()) for each in failed.values())

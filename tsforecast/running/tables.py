@@ -5,7 +5,7 @@ The order is that of models as given, then folds, series and steps, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from tsforecast.running.chunks import chunk, within
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Stretch
 from tsforecast.running.queue import Store
+from tsforecast.running.together import answers_of
 
 __all__ = ["tables"]
 
@@ -32,11 +33,9 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
     """(name of a table, some of its rows), piece by piece: each piece has the rows of one task and fold."""
     for model in job.recipes:
         for start, group in job.groups.items():
-            tasks = store.done(model, start)
-            answers = [store.answer(task) for task in tasks]
-            assert sum(task.last - task.first for task in tasks) == len(job.panel), f"{model}, fold {start}: unfinished"
-            batches = _batches(tasks, answers, BATCH // (job.plan.horizon or 1))
-            fit, predict = (sum(getattr(a, f"{word}_seconds") for a in answers) for word in ("fit", "predict"))
+            answers = answers_of(job, store, model, start)
+            batches = _batches(answers, BATCH // (job.plan.horizon or 1))
+            fit, predict = (sum(getattr(said, f"{word}_seconds") for _, said in answers) for word in ("fit", "predict"))
             for place, fold in enumerate(group):
                 seconds = {
                     "fitted_at": [start],
@@ -50,7 +49,7 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
                     for name, frame in _said(whole, end_to_end(forecasts)):
                         yield name, _of(model, fold, frame)
                 yield "tasks", _of(model, fold, pd.DataFrame(seconds))
-            for said in answers:
+            for _, said in answers:
                 if said.curves is not None:
                     yield "curves", _of(model, group[0], said.curves.copy())
     for fold in job.folds:
@@ -59,11 +58,11 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "history", _history_table(job.folds[0])
 
 
-def _batches(tasks: list[Stretch], answers: list[Any], most: int) -> list[list[tuple[Stretch, Any]]]:
+def _batches(answers: Sequence[tuple[Stretch, Any]], most: int) -> list[list[tuple[Stretch, Any]]]:
     """Tasks next to each other, together up to so many series: a table costs time however few rows it has."""
     found: list[list[tuple[Stretch, Any]]] = []
     size = most
-    for task, said in zip(tasks, answers, strict=True):
+    for task, said in answers:
         series = task.last - task.first
         if size + series > most:
             found.append([])

@@ -54,8 +54,5 @@ def verify_task(run: Path, job: Job, device: str = "cpu", seed: int | None = Non
         f" to '{job.panel.ids[task.last - 1]}'" if task.last > task.first + 1 else ""
     )
     answer = "the same" if same else "other"
-    return Verified(
-        task,
-        same,
-        f"{task.model}, fitted at window {task.fold + 1}, series {names}: computed again, {answer} {len(again)} bytes",
-    )
+    where = f"{job.name(task)}, fitted at window {task.fold + 1}, series {names}"
+    return Verified(task, same, f"{where}: computed again, {answer} {len(again)} bytes")

@@ -39,7 +39,7 @@ def run_errand(errand: Errand) -> Receipt:
     job.__dict__["folds"] = shared.folds
     folds = job.folds_of(errand.task)
     said = job.answer(errand.task, folds)
-    return write_part(Path(errand.parts), job.key(errand.task.model, folds), folds, said)
+    return write_part(Path(errand.parts), job.key(errand.task, folds), folds, said)
 
 
 @lru_cache(maxsize=2)
@@ -51,10 +51,12 @@ def _shared(data: str, plan: Plan, threads: int) -> Job:
 def settle_in() -> None:
     """What a worker process of ours does first.
 
-    Ctrl-C reaches every process of a terminal: the main one decides what becomes of the others; where it is killed,
-    they end too. And what a model prints is not the answer of the program.
+    Ctrl-C, and the end of a terminal, reach every process there: the main one decides what becomes of the others; where
+    it is killed, they end too. And what a model prints is not the answer of the program.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -1,0 +1,135 @@
+"""Times in a frame: zones, the forms in which they are written, the grid that they lie on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from frame_cases import days, refusal, two_series
+
+from tsforecast.reading.frames import read_frame
+
+# ---- time zones
+
+
+def test_hours_over_the_end_of_summer_time_are_one_regular_grid():
+    ds = pd.date_range("2024-10-26 12:00", periods=30, freq="h", tz="Europe/Berlin")
+    panel = read_frame(pd.DataFrame({"ds": ds, "y": np.arange(30.0)}))
+    assert panel.freq.name == "h" and panel.freq.tz == "Europe/Berlin"
+    assert (np.diff(panel.times) == np.timedelta64(1, "h")).all() and panel.series(0).tolist() == list(range(30))
+    back = panel.to_frame()["ds"]
+    assert (back == pd.Series(ds)).all() and str(back.dt.tz) == "Europe/Berlin"
+    assert panel.freq.show(panel.times[-1]) == str(ds[-1])
+
+
+@pytest.mark.parametrize(("start", "hours"), [("2024-03-28", 23), ("2024-10-25", 25)])
+def test_days_of_23_and_25_hours_are_one_step(start, hours):
+    ds = pd.date_range(start, periods=6, freq="D", tz="Europe/Berlin")
+    assert hours * 3600 in (ds[1:] - ds[:-1]).total_seconds()
+    panel = read_frame(pd.DataFrame({"ds": ds, "y": np.arange(6.0)}))
+    assert panel.freq.name == "D" and (np.diff(panel.freq.ordinals(panel.times)) == 1).all()
+    assert (panel.to_frame()["ds"] == pd.Series(ds)).all()
+    assert (panel.freq.to_pandas(panel.future(2).times[0]) == ds[-1:].shift(1).append(ds[-1:].shift(2))).all()
+
+
+def test_a_day_whose_midnight_is_skipped_is_still_that_day():
+    ds = pd.date_range("2018-11-02", periods=5).tz_localize("America/Sao_Paulo", nonexistent="shift_forward")
+    assert ds[2].hour == 1
+    assert read_frame(pd.DataFrame({"ds": ds, "y": range(5)})).freq.name == "D"
+
+
+def test_texts_with_an_offset_are_utc_hours_or_local_days():
+    hours = pd.DataFrame(
+        {"ds": ["2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00", "2024-03-31T04:00+02:00"], "y": [1, 2, 3]}
+    )
+    panel = read_frame(hours)
+    assert panel.freq.tz == "UTC" and panel.times[0] == np.datetime64("2024-03-31T00:00")
+    local = hours.assign(ds=["2024-03-30T00:00+01:00", "2024-03-31T00:00+01:00", "2024-04-01T00:00+02:00"])
+    assert read_frame(local).freq.name == "D"
+    fixed = read_frame(days(1, 2, 3).assign(ds=[f"2024-01-01T0{h}:00:00-05:00" for h in (1, 2, 3)]))
+    assert fixed.freq.tz == "UTC-05:00" and str(fixed.to_frame()["ds"].iloc[0]) == "2024-01-01 01:00:00-05:00"
+
+
+def test_times_with_and_without_a_zone_do_not_mix():
+    stamps = [pd.Timestamp("2024-01-01", tz="UTC"), pd.Timestamp("2024-01-02")]
+    assert "the time column 'ds' holds times that do not agree" in refusal(pd.DataFrame({"ds": stamps, "y": [1, 2]}))
+
+
+def test_half_hour_zones_keep_their_whole_hours():
+    ds = pd.date_range("2024-01-01", periods=5, freq="h", tz="Asia/Kolkata")
+    assert (read_frame(pd.DataFrame({"ds": ds, "y": range(5)})).to_frame()["ds"] == pd.Series(ds)).all()
+
+
+# ---- forms
+
+
+@pytest.mark.parametrize(
+    ("times", "form"), [([19580329, 19580405, 19580412], "%Y%m%d"), (["202411", "202412", "202501"], "%Y%m")]
+)
+def test_integers_that_look_like_dates_are_not_silently_steps(times, form):
+    frame = pd.DataFrame({"date": times, "co2": [316.1, 317.3, 317.6]})
+    assert (
+        f"holds integers that look like dates ({times[0]} to {times[-1]}); say so with date_format='{form}'"
+        in refusal(frame)
+    )
+    assert read_frame(frame, date_format=form).freq.name in ("W-SAT", "MS")
+
+
+def test_seconds_since_1970_can_be_said_to_be_that():
+    frame = pd.DataFrame({"time": [1_700_000_000 + 3600 * i for i in range(4)], "y": range(4)})
+    assert read_frame(frame, date_format="s").freq.name == "h"
+    assert read_frame(frame.assign(time=frame["time"] * 1000), date_format="ms").times[0] == np.datetime64(
+        "2023-11-14T22:13:20"
+    )
+    assert read_frame(frame).freq.name == "3600"
+
+
+def test_years_and_counters_are_integer_time():
+    frame = pd.DataFrame({"year": range(1871, 1881), "volume": range(10)})
+    panel = read_frame(frame)
+    assert panel.times[0] == 1871 and panel.freq.name == "1" and panel.ids == ("volume",)
+    assert "holds 1.5, neither a date nor a whole number" in refusal(frame.assign(year=1.5), time="year")
+
+
+def test_a_day_and_month_that_can_be_swapped_are_refused_and_one_thirteenth_decides():
+    ambiguous = pd.DataFrame({"ds": ["03/04/2024", "04/04/2024", "05/04/2024"], "y": [1, 2, 3]})
+    message = refusal(ambiguous)
+    assert "dates of column 'ds' are ambiguous: 03/04/2024 may be 2024-04-03 or 2024-03-04" in message
+    assert "date_format='%d/%m/%Y' or '%m/%d/%Y'" in message
+    assert read_frame(ambiguous, date_format="%d/%m/%Y").freq.name == "D"
+    assert read_frame(ambiguous, date_format="%m/%d/%Y").freq.name == "MS (day 4)"
+    clear = ambiguous.assign(ds=["12/04/2024", "13/04/2024", "14/04/2024"])
+    assert read_frame(clear).times[0] == np.datetime64("2024-04-12")
+    swapped = ambiguous.assign(ds=["04/12/2024", "04/13/2024", "04/14/2024"])
+    assert read_frame(swapped).times[0] == np.datetime64("2024-04-12")
+
+
+def test_a_date_that_cannot_be_read_names_its_row():
+    frame = days(1, 2, 3).assign(ds=["2024-01-01", "2024-01-02", "2024-13-02"])
+    assert "row 2: '2024-13-02' in the time column 'ds' cannot be read; write dates like 2024-02-29" in refusal(frame)
+    assert "cannot be read as %d-%m-%Y" in refusal(frame, date_format="%d-%m-%Y")
+    mixed = frame.assign(ds=["13/01/2024", "14/01/2024", "01/15/2024"])
+    assert "row 2: '01/15/2024'" in refusal(mixed)
+
+
+# ---- the grid
+
+
+def test_one_row_needs_a_frequency():
+    assert "no frequency can be inferred; give one (--freq)" in refusal(days(1))
+    assert read_frame(days(1), freq="D").freq.name == "D"
+
+
+def test_irregular_times_name_the_first_stamp_off_the_grid():
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=9, freq="5min"), "y": range(9)})
+    frame.loc[4, "ds"] += pd.Timedelta("1min")
+    message = refusal(frame)
+    assert "the times are irregular: series 'y', 2024-01-01 00:21:00 (row 4) is off the 5min grid" in message
+    assert "as are 1 of 9 rows" in message and "--freq bars" in message
+    assert read_frame(frame, freq="bars").lengths.tolist() == [9]
+    assert "is off the MS grid" in refusal(days(1, 2, 3), freq="MS")
+
+
+def test_series_on_shifted_grids_are_refused():
+    shifted = pd.concat([two_series(), two_series().assign(unique_id="C", ds=lambda f: f["ds"] + pd.Timedelta("6h"))])
+    assert "series 'C'" in refusal(shifted.drop_duplicates(["unique_id", "ds"]))
