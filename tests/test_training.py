@@ -88,6 +88,7 @@ class Bench:
     def valid_loss(self) -> float:
         """The validation loss of the network as it is."""
         module = ForecastModule(self.net, self.windows, self.encoding, torch.tensor(LEVELS), self.training, 1)
+        module.eval()
         with torch.no_grad():
             parts = [
                 (float(module.loss(*b)), len(b[0])) for b in validation_windows(self.split, 64, torch.device("cpu"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from tsforecast import progress
 from tsforecast.models.encoding import Encoding
@@ -27,11 +28,17 @@ Curve = list[tuple[int, float, float]]
 
 VALIDATIONS = 20  # per training
 OUTSIZED = 5.0  # standard deviations of the context
+SO_FAR, OF_ALL = 10, 40  # the weights of a tenth of the steps so far are averaged, at most of a fortieth of all
 SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
 
 
 class ForecastModule(pl.LightningModule):
-    """Any network that answers `[B, H, Q]`, trained on windows gathered by index."""
+    """Any network that answers `[B, H, Q]`, trained on windows gathered by index.
+
+    averaged   what is judged and kept: a running average of the weights over the last tenth of the steps so far, at
+               most a fortieth of the training (Polyak & Juditsky 1992). Steps at a high rate scatter around it, so that
+               stopping early costs nothing; at the end of a schedule, where steps are small, it is the network itself
+    """
 
     levels: Tensor
 
@@ -39,7 +46,7 @@ class ForecastModule(pl.LightningModule):
         self, net: nn.Module, windows: Windows, encoding: Encoding, levels: Tensor, training: Training, steps: int
     ) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.averaged = net, AveragedModel(net, multi_avg_fn=_running(steps))
         self.windows, self.encoding, self.training_settings, self.steps = windows, encoding, training, steps
         self.register_buffer("levels", levels, persistent=False)
         self.median = int((levels - 0.5).abs().argmin())
@@ -49,8 +56,9 @@ class ForecastModule(pl.LightningModule):
         """Quantile loss in scaled units, and the relative error of the median where values are positive."""
         batch = self.windows.gather(origins, floors)
         seen = self.encoding.encode(batch)
-        with torch.autocast(seen.x.device.type, torch.bfloat16, enabled=self.net.training and self.halves):
-            out = self.net(seen.x, seen.known)
+        net = self.net if self.training else self.averaged
+        with torch.autocast(seen.x.device.type, torch.bfloat16, enabled=self.training and self.halves):
+            out = net(seen.x, seen.known)
         out = out.float() + seen.base
         target = seen.target(batch.target)
         # a context that hardly moves makes any target huge: such windows count no more than others
@@ -70,6 +78,9 @@ class ForecastModule(pl.LightningModule):
         if self.training_settings.l1:
             loss = loss + self.training_settings.l1 * sum(p.abs().sum() for p in self.net.parameters())
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.averaged.update_parameters(self.net)
 
     def validation_step(self, batch: Places, batch_idx: int) -> Tensor:
         return self.loss(*batch)
@@ -95,6 +106,18 @@ class ForecastModule(pl.LightningModule):
         yield [p for p in self.net.parameters() if id(p) not in known], settings.learning_rate, settings.l2
         if settled:
             yield settled, SETTLED * settings.learning_rate, 0.0
+
+
+Weights = tuple[Tensor, ...] | list[Tensor]
+
+
+def _running(steps: int) -> Callable[[Weights, Weights, Tensor | int], None]:
+    """The average of weights so far, and the weights of another step -> the average, in place."""
+
+    def update(averaged: Weights, weights: Weights, seen: Tensor | int) -> None:
+        torch._foreach_lerp_(averaged, weights, 1 / max(min(int(seen) / SO_FAR, steps / OF_ALL), 1.0))
+
+    return update
 
 
 class KeepBest(pl.Callback):
@@ -144,7 +167,7 @@ class KeepBest(pl.Callback):
         self._valid = []
         if valid < self.best:
             self.best, self.best_step = valid, step
-            self.weights = {name: value.detach().clone() for name, value in module.net.state_dict().items()}
+            self.weights = {name: value.detach().clone() for name, value in module.averaged.module.state_dict().items()}
         return valid
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
@@ -206,8 +229,7 @@ def train(
         )
         with _interruptible():
             trainer.fit(module, draws, valid if len(valid) else None)
-    if keep.weights is not None:
-        net.load_state_dict(keep.weights)
+    net.load_state_dict(keep.weights or module.averaged.module.state_dict())
     net.eval()
     return keep.curve, steps if keep.weights is None else keep.best_step
 
