@@ -88,7 +88,7 @@ def cluster(*gpus: int) -> Iterator[str]:
     """The address of a cluster with a worker for each of these numbers: of the GPUs that it says it has."""
     from distributed import Nanny, Scheduler, SpecCluster
 
-    local = {"host": "127.0.0.1", "dashboard_address": None}
+    local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     workers = {
         k: {"cls": Nanny, "options": {**local, "nthreads": 1, "resources": {"GPU": n} if n else {}}}
         for k, n in enumerate(gpus)

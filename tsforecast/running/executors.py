@@ -113,7 +113,8 @@ class Dask:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # without one it takes port 8787 all the same
+                scheduler_kwargs={"dashboard": False},
                 resources={"GPU": 1},  # each may use what this machine has
                 env=dict.fromkeys(THREADS, str(threads)),
             )
