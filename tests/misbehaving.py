@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import DataError
 from tsforecast.forecast import FittedModel, Forecast
 from tsforecast.models.naive import Naive
+from tsforecast.models.schedule import Training
 from tsforecast.panel import Panel, View
 
 
@@ -151,3 +152,15 @@ class _Moved(FittedModel):
         moved = [replace(f, point=f.point + self.recipe.seed / 10) for f in found]
         how = getattr(Bad(self.recipe.how), self.recipe.how.replace(" ", "_"))
         return [how(f) for f in moved] if self.recipe.seed == self.recipe.victim else moved
+
+
+@dataclass(frozen=True)
+class OnGpu(Several):
+    """Asks for a GPU, which it does not use, and says which process it was given."""
+
+    training: Training = field(default_factory=lambda: Training(device="cuda"))
+    name = "on_gpu"
+
+    def fit(self, past: Panel, horizon: int) -> FittedEnsemble[Any]:
+        fitted = super().fit(past, horizon)
+        return replace(fitted, curves=pd.DataFrame({"seed": [self.seed], "step": [os.getpid()]}))

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import signal
-import sys
-import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -136,54 +132,6 @@ def test_tasks_grow_until_they_take_long_enough(data: Panel) -> None:
 @pytest.mark.slow
 def test_worker_processes_change_no_bit(data: Panel, serial: str) -> None:
     assert digest(data, executor="processes", jobs=2) == serial
-
-
-@pytest.mark.slow
-@needs_dask
-def test_a_dask_cluster_changes_no_bit_though_its_workers_are_killed(
-    data: Panel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queue, "FIRST", 2)
-    monkeypatch.setattr(queue, "GROWTH", 1)
-    expected = digest(data, LOCAL)
-    killed: list[int] = []
-    stop = threading.Event()
-
-    def kill() -> None:
-        while not stop.wait(2.0):
-            import psutil
-
-            workers = [p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
-            if workers:
-                killed.append(workers[len(killed) % len(workers)].pid)
-                os.kill(killed[-1], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        assert digest(data, LOCAL, executor="dask", jobs=2) == expected
-    finally:
-        stop.set()
-        killer.join()
-    assert killed
-
-
-@needs_dask
-def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    import distributed
-
-    def nobody(*args: Any, **kwargs: Any) -> Any:
-        raise OSError("Timed out trying to connect")
-
-    monkeypatch.setattr(distributed, "Client", nobody)
-    with pytest.raises(ConfigError, match=r"dask://127\.0\.0\.1:1: no scheduler answers there"):
-        digest(twelve(), LOCAL, executor="dask://127.0.0.1:1")
-
-
-def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigError, match=r"pip install 'tsforecast-toolkit\[dask\]'"):
-        digest(twelve(), LOCAL, executor="dask")
 
 
 def test_what_a_lost_worker_leaves_is_told_from_what_a_call_raises() -> None:

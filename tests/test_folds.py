@@ -205,7 +205,7 @@ def test_too_short_a_series_is_refused_with_the_number_of_steps_it_needs() -> No
         folds(clock((0, 20)), horizon=3, n_windows=8)
     with pytest.raises(DataError, match=r"20 windows .* after a gap of 2, .* need 66 .* use n_windows=4 or fewer"):
         folds(clock((0, 20)), horizon=3, gap=2, n_windows=20)
-    with pytest.raises(DataError, match=r"it has 6 steps.*need 7 .*use a shorter horizon"):
+    with pytest.raises(DataError, match=r"it has 6 steps.*needs 7 .*use a shorter horizon"):
         folds(clock((0, 6)), horizon=3)
     assert len(folds(clock((0, 20)), horizon=3, n_windows=5)) == 5  # the advice holds
     assert len(folds(clock((0, 7)), horizon=3)) == 1
@@ -220,7 +220,7 @@ def test_too_short_a_series_is_refused_with_the_number_of_steps_it_needs() -> No
         ),
         (
             clock((0, 40), (0, 20), (0, 21)),
-            r"series 's1' ends at 19, before the steps .* 2 windows of horizon 3, .*align=end.*either: s2",
+            r"series 's1' ends at 19, before the steps .* 2 windows of horizon 3, .*align=end.*likewise s2",
         ),
         (panel(np.arange(40), np.append(np.arange(34), np.full(6, NAN))), "series 's1' has no observed value at"),
     ],

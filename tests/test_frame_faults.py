@@ -28,7 +28,7 @@ def test_columns_that_are_not_evident_are_listed():
     message = refusal(several)
     assert "2 columns of numbers could be the target (open, close)" in message
     assert message.endswith(
-        "columns: ds (date), open (number), close (number), name (text); say which to take with --target"
+        "columns: ds (date), open (number), close (number), name (text such as 'a'); say which to take with --target"
     )
     assert "2 columns hold dates (a, b)" in refusal(
         pd.DataFrame({"a": ["2024-01-01", "2024-01-02"], "b": ["2024-01-01", "2024-01-02"], "v": [1, 2]})
@@ -51,7 +51,8 @@ def test_a_duplicate_time_names_series_time_rows_values_and_how_many_more():
     doubled = pd.concat([frame, frame.iloc[[28]].assign(y=999.0), frame.iloc[[60, 61]]], ignore_index=True)
     assert refusal(doubled) == (
         "the frame: duplicate time: series 'A', 2024-02-29 occurs 2 times (row 28, row 80; y = 28, 999); "
-        "2 more such rows in 2 series; keep one row for each time of a series, for example their mean"
+        "2 more such rows in 2 series; keep one row for each time of a series, for example their mean, "
+        "or name the column that tells series apart (--id)"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from kept_runs import MODELS, PLAN, TASKS, bytes_of, finished_tasks, kept, make_
 
 import tsforecast as tsf
 from tsforecast.backtesting import make_job, run_backtest
-from tsforecast.errors import ConfigError
+from tsforecast.errors import ConfigError, DataError
 from tsforecast.folds import Plan
 from tsforecast.models.naive import Naive, SeasonalNaive
 from tsforecast.panel import Panel
@@ -157,6 +158,15 @@ def test_a_damaged_or_lost_part_is_made_again(tmp_path: Path) -> None:
         run.ledger.note("finished", "no")
     assert kept(tmp_path / "r").facts["digest"] == expected
     assert parts[0].read_bytes() == sound and parts[1].exists()
+
+
+def test_a_ledger_of_another_form_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "r" / "work" / "parts").mkdir(parents=True)
+    with sqlite3.connect(tmp_path / "r" / "work" / "ledger.sqlite") as ledger:
+        ledger.execute("CREATE TABLE tasks (model TEXT, fold INTEGER, first INTEGER, last INTEGER)")
+    ledger.close()
+    with pytest.raises(DataError, match=r"cannot be read \(no such column: member\); start it anew, in another folder"):
+        kept(tmp_path / "r")
 
 
 def test_a_second_process_on_a_run_is_told_who_is_there(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_what_is_not_known_is_said_so() -> None:
     assert few[1] == "12 origins are too few to tell: at least 20 are needed; the data have room for 100."
     assert "use n_windows=26" in few[3]
     full = saying((replace(LSTM, detectable=nan),), n_origins=12, room=12).sentences
-    assert full[1].endswith("the data have no room for more.")
+    assert full[1].endswith("the data have no room for more, 5 steps apart.")
     flat = saying((replace(LSTM, spread=0.0, detectable=nan, needed=(0, 0)),)).sentences
     assert "the differences hardly vary" in flat[1] and flat[2] == "How many origins find 2 % is not known."
     none = saying(()).sentences

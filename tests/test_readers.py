@@ -66,7 +66,7 @@ def test_a_wide_file_is_the_same_panel_as_its_wide_frame(tmp_path, frame):
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=30))
+@given(st.lists(st.floats(-1e150, 1e150), min_size=3, max_size=30))
 def test_every_float_written_to_a_file_is_read_exactly(tmp_path, values):
     path = write(tmp_path, "t,v\n" + "".join(f"{i},{v!r}\n" for i, v in enumerate(values)))
     assert read_panel(path).values.tolist() == values
@@ -125,7 +125,7 @@ def test_bytes_that_are_not_text_name_byte_and_line_and_the_option(tmp_path):
         ("a,b,c\n1,2,3,\n2,3,4,5\n", "line 3 has 4 cells, expected 3"),
         (
             "Month,Sales\n1-01,266\n1-02,146\n",
-            "no column holds dates or counts steps; columns: Month (text), Sales (number)",
+            "no column holds dates or counts steps; columns: Month (text such as '1-01'), Sales (number)",
         ),
         ("a,b\n3,1\n1,2\n2,9\n", "no column holds dates or counts steps"),
     ],

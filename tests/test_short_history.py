@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from cases import panel
 
-from tests.cases import panel
 from tsforecast import Ridge
 from tsforecast.models.least_squares import _parts
 from tsforecast.models.settle import context_size

@@ -35,11 +35,6 @@ app = typer.Typer(
 )
 
 
-app.command()(status)
-app.command()(verify)
-app.command()(ingest)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"tsforecast {__version__}")
@@ -185,6 +180,11 @@ def datasets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
     show_datasets(list_datasets())
 
 
+app.command()(status)
+app.command()(verify)
+app.command()(ingest)
+
+
 def _stem(run: "RunConfig") -> str:
     """What the run folder is called after: the first file or the dataset, without its ending."""
     return Path(run.data if isinstance(run.data, str) else run.data[0]).stem
@@ -200,7 +200,8 @@ def _study(run: "RunConfig", silent: bool) -> "Study":
         print(f"{study.name}: {len(panel)} series, {int(panel.lengths.sum()):,} steps")
         for note in panel.notes:
             print(f"  {note}")
-        print(f"{plan.n_windows} origins, {plan.step_size} steps apart; {plan.horizon} steps to forecast at each")
+        apart = f"{plan.n_windows} origins, {plan.step_size} steps apart" if plan.n_windows != 1 else "1 origin"
+        print(f"{apart}; {plan.horizon} steps to forecast at each")
     return study
 
 

@@ -18,7 +18,7 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 _READING = (
     "data", "config", "set_", "time", "target", "id", "freq", "season_length", "missing", "layout", "hist_exog",
-    "futr_exog", "date_format", "na_values",
+    "futr_exog", "date_format", "na_values", "decimal", "sep", "encoding",
 )  # fmt: skip
 READING: dict[str, Any] = {name: RUN[name] for name in _READING}
 

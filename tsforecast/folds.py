@@ -249,6 +249,8 @@ def _is_whole(value: Any) -> bool:
 
 def _windows(plan: Plan) -> str:
     gap = f" after a gap of {plan.gap}" if plan.gap else ""
+    if plan.n_windows == 1:
+        return f"1 window of horizon {plan.horizon}{gap}"
     return f"{plan.n_windows} windows of horizon {plan.horizon}{gap}, {plan.step_size} steps apart"
 
 
@@ -264,8 +266,9 @@ def _no_series(panel: Panel, plan: Plan, number: int, need: int, alive: npt.NDAr
         )
     fits = (length - need - plan.reach) // plan.step_size + 1
     advice = f"use n_windows={fits} or fewer" if fits >= 1 else "use a shorter horizon"
+    needs = " needs" if plan.n_windows == 1 else ", need"
     return (
-        f"series '{panel.ids[row]}' is too short: it has {length} steps, but {_windows(plan)}, need {whole} "
+        f"series '{panel.ids[row]}' is too short: it has {length} steps, but {_windows(plan)}{needs} {whole} "
         f"({need} before the first cutoff); {advice}"
     )
 
@@ -283,5 +286,5 @@ def _no_fold(panel: Panel, plan: Plan, need: int, alive: npt.NDArray[np.bool_], 
         advice = "leave it out, use more windows, or count every series from its end (align=end)"
     else:
         why, advice = f"has no observed value at the steps that are forecast in {_windows(plan)}", "leave it out"
-    others = f" (in no window either: {listing(panel.ids[i] for i in lost[1:])})" if len(lost) > 1 else ""
+    others = f" (likewise {listing(panel.ids[i] for i in lost[1:])})" if len(lost) > 1 else ""
     return f"series '{panel.ids[row]}' {why}; {advice}{others}"

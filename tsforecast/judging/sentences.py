@@ -43,6 +43,11 @@ def _found(c: Comparison, needed: int) -> str:
     if math.isnan(c.detectable_percent):
         return ""
     takes = f"; {c.margin_percent:g} % takes about {needed:,}" if needed > c.n_origins else ""
+    if c.detectable_percent > 100:
+        return (
+            f" Differences vary so much that {_origins(c.n_origins)} would not surely find even a forecast without any "
+            f"error{takes}."
+        )
     return (
         f" Of differences that vary like these, {_origins(c.n_origins)} find {c.detectable_percent:.1f} % with 80 % "
         f"power{takes}."

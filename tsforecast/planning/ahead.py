@@ -24,13 +24,11 @@ from tsforecast.judging.mean_tests import autocorrelation_beyond, worth
 from tsforecast.judging.scores import BASELINES, best_baseline, origin_losses
 from tsforecast.panel import Panel
 from tsforecast.planning.costing import cost_of, memory_of, seconds_of
-from tsforecast.planning.prospect import EFFECTS, NETWORK, Pair, Prospect
+from tsforecast.planning.prospect import EFFECTS, FREE_RIDGE, NETWORK, Pair, Prospect
 from tsforecast.running.numerics import pinned
 
 __all__ = ["plan_ahead"]
 
-FREE_RIDGE = "free_ridge"
-"""The name among the cheap models of the ridge that stands for networks."""
 AS_MUCH_AS_RIDGE = 1.4
 """How much more a network differs from the best baseline than that ridge: the geometric mean over the six bundled data
 sets, where it was 0.9 to 1.9 (oil 1.8, weather 1.4, co2 0.9, sunspots 1.9, air_passengers 1.6, taxi 1.1)."""

@@ -11,7 +11,10 @@ import pandas as pd
 from tsforecast.judging.power import POWER, least_origins
 from tsforecast.planning.costing import EARLY, Cost
 
-__all__ = ["EFFECTS", "NETWORK", "Pair", "Prospect"]
+__all__ = ["EFFECTS", "FREE_RIDGE", "NETWORK", "Pair", "Prospect"]
+
+FREE_RIDGE = "free_ridge"
+"""The model that stands for networks, a ridge with a weak penalty."""
 
 NETWORK = "a network"
 """The model of the pair that says what is expected of networks."""
@@ -94,26 +97,39 @@ def _finds(p: Prospect) -> list[str]:
             f"What {_origins(p.n_origins)} can find is not known: no cheap model could be compared with a baseline."
         ]
     first = p.pairs[0]
+    named = "a ridge with a weak penalty" if first.model == FREE_RIDGE else first.model
     expected = "is expected to differ" if first.model == NETWORK else "differs"
     differs = (
-        f"From origin to origin {first.model} {expected} from {p.benchmark}, the best baseline, "
+        f"From origin to origin {named} {expected} from {p.benchmark}, the best baseline, "
         f"by {first.spread:.1f} % of its {p.loss.upper()} (standard deviation)"
     )
     least = least_origins(p.overlap)
     if p.n_origins < least:
-        more = f"the data have room for {p.room}" if p.room > p.n_origins else "the data have no room for more"
+        more = (
+            f"the data have room for {p.room}"
+            if p.room > p.n_origins
+            else f"the data have no room for more, {p.step_size} steps apart"
+        )
         return [f"{differs}.", f"{_origins(p.n_origins)} are too few to tell: at least {least} are needed; {more}."]
     if math.isnan(first.detectable):
         return [f"{differs}.", f"What {_origins(p.n_origins)} can find is not known: the differences hardly vary."]
     worth = f"; {_origins(p.n_origins)} are worth {first.worth:.3g}" if first.worth < 0.95 * p.n_origins else ""
     run = [pair.detectable for pair in p.pairs if pair.model != NETWORK and not math.isnan(pair.detectable)]
-    others = f"; for the cheap models it is {min(run):.1f} to {max(run):.1f} %" if len(run) > 1 else ""
+    others = ""
+    if len(run) > 1 and min(run) <= 100:
+        others = f"; for the cheap models it is {min(run):.1f} to {_least(max(run))}"
     tested = f", tested beside {p.compared - 1} more" if p.compared > 1 else ""
+    none = ": there is none" if first.detectable > 100 else ""
     return [
         f"{differs}{worth}.",
         f"The smallest true improvement that these origins find with {100 * POWER:.0f} % power is "
-        f"{first.detectable:.1f} % for {first.model}{tested}{others}.",
+        f"{_least(first.detectable)} for {named}{tested}{others}{none}.",
     ]
+
+
+def _least(percent: float) -> str:
+    """A smallest improvement to be found."""
+    return f"{percent:.1f} %" if percent <= 100 else "more than 100 %"
 
 
 def _needs(p: Prospect, k: int) -> str:
@@ -127,10 +143,11 @@ def _needs(p: Prospect, k: int) -> str:
         return f"{takes}; the plan has {p.n_origins}."
     if needed <= p.room:
         return (
-            f"{takes}; the data have room for {p.room} with half of their steps for training: use n_windows={needed}."
+            f"{takes}; the data have room for {p.room} with half of their steps for training: use n_windows={needed} "
+            f"(--n-windows {needed})."
         )
     more = (needed - p.room) * p.step_size
-    best = "" if math.isnan(first.at_most) else f", which find {first.at_most:.1f} %"
+    best = "" if math.isnan(first.at_most) else f", which find {_least(first.at_most)}"
     return f"{takes}; the data have room for {p.room}{best}: {more:,} more steps of data are needed."
 
 

@@ -20,6 +20,8 @@ Layout = Literal["auto", "long", "wide"]
 
 TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t")
 ROW_LABEL = "(row label)"  # an unnamed integer index: the time only where there is no other
+UNNAMED = {"column 1", "Unnamed: 0", "index", "level_0"}
+CLOCK = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*$"
 COUNTED = 500  # filled cells that decide what a column of text holds
 
 
@@ -112,6 +114,7 @@ def choose_columns(
             "no column holds dates or counts steps",
             "--time, --target and --id, or with --layout wide if each row is a step",
         )
+    found.set_aside_row_numbers(time)
     texts = [] if layout == "wide" else found.of("text")
     if id is None and texts:
         id = found.id(texts, time)
@@ -159,6 +162,7 @@ class _Evidence:
         self.frame, self.source, self.used = frame, source, used
         self.na_values, self.decimal = na_values, decimal
         self._kinds: dict[str, str] = {}
+        self._aside: set[str] = set()
 
     def take(self, there: bool, name: str | None) -> str | None:
         """Give the column a role if it is there and has none."""
@@ -169,7 +173,18 @@ class _Evidence:
 
     def of(self, kind: str) -> list[str]:
         """Columns without a role that hold dates, numbers or text."""
-        return [name for name in self.frame.columns if name not in self.used and self._kind(name) == kind]
+        open_ = [name for name in self.frame.columns if name not in self.used and name not in self._aside]
+        return [name for name in open_ if self._kind(name) == kind]
+
+    def set_aside_row_numbers(self, time: str | None) -> None:
+        """No series: the row numbers that a frame's `to_csv` and `reset_index` leave beside the times."""
+        if time is None:
+            return
+        for name in UNNAMED & {*self.frame.columns}:
+            if name not in self.used and self._kind(name) == "number":
+                values = numbers(self.frame[name], ())[0]
+                if bool((values - np.arange(len(values)) == values[0]).all()) and values[0] in (0, 1):
+                    self._aside.add(name)
 
     def _kind(self, name: str) -> str:
         if name not in self._kinds:
@@ -185,6 +200,11 @@ class _Evidence:
         naming = texts if repeats else [name for name in texts if self.frame[name].nunique(dropna=False) == 1]
         if repeats and len(naming) > 1:
             raise self.unclear(f"{len(naming)} columns of text could name the series ({listing(naming)})", "--id")
+        if naming and (clock := self.frame[naming[0]].dropna().head(COUNTED).astype(str)).str.match(CLOCK).all():
+            raise self.source.error(
+                f"column '{naming[0]}' holds times of the day ({clock.iloc[0]}), not names of series; join it with "
+                f"'{time}' to one column of times, such as 2024-02-29 13:00, or name the series with --id"
+            )
         return self.take(len(naming) == 1, naming[0]) if naming else None
 
     def time(self, id: str | None) -> str | None:
@@ -203,8 +223,14 @@ class _Evidence:
 
     def unclear(self, reason: str, flag: str) -> DataError:
         """An error that lists the columns and what they hold, and asks for them to be named."""
-        held = listing((f"{name} ({self._kind(name)})" for name in self.frame.columns if name != ROW_LABEL), 12)
+        held = listing((f"{name} ({self._held(name)})" for name in self.frame.columns if name != ROW_LABEL), 12)
         return self.source.error(f"{reason}; columns: {held}; say which to take with {flag}")
+
+    def _held(self, name: str) -> str:
+        """`number`, `date`, `text such as '12,5'`."""
+        if self._kind(name) != "text":
+            return self._kind(name)
+        return f"text such as '{str(self.frame[name].dropna().iloc[0])[:20]}'"
 
 
 def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:

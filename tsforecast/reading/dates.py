@@ -207,9 +207,10 @@ def _from_texts(
     readings = [(_parse(written, form), form) for form in formats]
     whole = [(times, form) for times, form in readings if times.notna().all()]
     if len(whole) > 1:
-        days = [times.iloc[0].date() for times, _ in whole]
+        differs = int(np.argmax(whole[0][0].to_numpy() != whole[1][0].to_numpy()))
+        days = [times.iloc[differs].date() for times, _ in whole]
         raise source.error(
-            f"the dates of column '{name}' are ambiguous: {first} may be {days[0]} or {days[1]}, "
+            f"the dates of column '{name}' are ambiguous: {texts.iloc[differs]} may be {days[0]} or {days[1]}, "
             f"and every row can be read both ways; say which with date_format='{whole[0][1]}' or '{whole[1][1]}' "
             "(--date-format)"
         )

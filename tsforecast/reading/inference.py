@@ -129,13 +129,22 @@ def inferred(pattern: Pattern, tz: str | None, where: str) -> tuple[Frequency, s
         raise DataError(f"{where}: no series has two rows, so no frequency can be inferred; give one (--freq)")
     usual, first = pattern.usual, pattern.firsts[0]
     if pattern.firsts.dtype.kind != "M":
-        return Frequency("integer", usual, int(first) % usual), f"integer time with step {usual}, inferred"
+        said = f"integer time with step {usual}, inferred"
+        scale = next((s for s in (1, 10**3, 10**6, 10**9) if _looks_like_unix(int(first) // s) and not usual % s), None)
+        if scale is not None and usual >= 60 * scale:
+            said += "; if these are Unix times, write them as dates, and the season is found"
+        return Frequency("integer", usual, int(first) % usual), said
     if pattern.midnight and usual >= 28 * DAY and (grid := _monthly(pattern, tz)) is not None:
         return grid, f"frequency {grid.name}, inferred"
     if usual == DAY and pattern.midnight and pattern.weekdays and 3 * DAY in pattern.steps:
         return _trading(pattern, tz)
     grid = Frequency("fixed", usual, int(first.astype(np.int64)) % usual, tz=tz)
     return grid, f"frequency {grid.name}, inferred"
+
+
+def _looks_like_unix(seconds: int) -> bool:
+    """Whether a number of seconds since 1970 lies between 2001 and 2100: no counter begins there."""
+    return 978_307_200 <= seconds < 4_102_444_800
 
 
 def _monthly(pattern: Pattern, tz: str | None) -> Frequency | None:

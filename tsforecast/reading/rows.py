@@ -19,6 +19,7 @@ __all__ = ["Extent", "Missing", "Rows"]
 Floats = npt.NDArray[np.float64]
 Missing = Literal["error", "nan", "ffill", "drop"]
 
+LARGEST = 1e150  # squares of errors, and sums of them, are to be numbers
 _FIXES = "missing='nan' (masked) or 'ffill' (the last value carried forward), --missing nan | ffill on the command line"
 
 
@@ -114,16 +115,17 @@ class Rows:
         return full.filled(freq, missing)
 
     def infinite(self, freq: Frequency) -> Fault | None:
-        """An infinite cell."""
-        endless = np.isinf(self.values)
+        """An infinite cell, or one whose square would be."""
+        endless = np.abs(self.values) > LARGEST
         if not endless.any():
             return None
         c, r = (int(v) for v in np.argwhere(endless.T)[0])
+        how = "correct it" if np.isinf(self.values[r, c]) else "no error of that size can be squared: scale the column"
 
         def say(count: int) -> str:
             return (
                 f"{self._place(r)}: {self._at(r, freq)}: '{self.columns[c]}' is {self.values[r, c]} "
-                f"({count} such cells); correct it, or blank it and choose what a missing value means (--missing)"
+                f"({count} such cells); {how}, or blank it and choose what a missing value means (--missing)"
             )
 
         return Fault((c, *self._key(r)), (int(endless.sum()),), say)
@@ -156,7 +158,8 @@ class Rows:
                 f"duplicate time: {self._at(first, freq)} occurs {len(same)} times "
                 f"({listing(self._place(int(r)) for r in same)}; "
                 f"{self.columns[0]} = {listing(f'{v:.10g}' for v in self.values[same, 0])}){also}; "
-                "keep one row for each time of a series, for example their mean"
+                "keep one row for each time of a series, for example their mean, or name the column that tells series "
+                "apart (--id)"
             )
 
         return Fault(self._key(first), (len(again), len(np.unique(self.codes[again]))), say)

@@ -111,6 +111,7 @@ def _read(c: Comparison, role: str) -> Evidence:
     if word == "equivalent" and math.isnan(c.equivalence_p):
         verb, where = "has the same errors as", ""
     sentence = c.sentence.removeprefix("Inconclusive: ")  # the word is said beside it
+    sentence = sentence.replace("Too few origins to tell: at", "At", 1)
     return Evidence(c.model, c.benchmark, role, word, verb, where, sentence)
 
 

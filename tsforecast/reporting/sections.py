@@ -71,9 +71,10 @@ def _verdict(f: Findings, drawing: Drawing | None) -> list[Section]:
             "when",
             f"When does {visible(f.main, 60)} win?",
             [
-                "Its gain in percent of the opponent's error: above 0 it is the better one. By origin: a bar for each, "
-                "the line is the mean so far. By step of the horizon: the band is the 95 % interval of each step by "
-                "itself, a t interval over origins (none below 8), so that one in twenty misses the true gain by luck."
+                "Its gain in percent of the opponent's mean error: above 0 it is the better one. By origin: a bar for "
+                "each, of the mean error of all; the line is the mean so far. By step of the horizon: the band is the "
+                "95 % interval of each step by itself, a t interval over origins (none below 8), so that one in twenty "
+                "misses the true gain by luck."
             ],
             [tables.gain_table(a) for a in f.advantages],
             folded=True,

@@ -62,7 +62,11 @@ def summary_table(findings: Findings) -> Table:
         ),
         ("MAE", "mae", "mean absolute error, in the units of the data"),
         ("RMSE", "rmse", "root of the mean squared error, in the units of the data: large misses weigh more"),
-        ("sMAPE", "smape", "error relative to the mean size of forecast and truth, 0 to 200"),
+        (
+            "sMAPE",
+            "smape",
+            "error relative to the mean size of forecast and truth, 0 to 200: says little near 0 or below",
+        ),
         (
             "WQL",
             "wql",

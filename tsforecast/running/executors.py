@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future
@@ -23,18 +24,27 @@ THREADS = (
 )
 
 
+PATIENCE = 600.0  # seconds
+
+
 class Executor(Protocol):
     """Runs calls elsewhere.
 
     slots  how many calls to hand over at a time
+    gpus   how many of these may need a GPU
     heals  whether it replaces a worker that is lost; else `start_again` does
     """
 
     slots: int
+    gpus: int
     heals: bool
 
     def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
         """Hand over a call."""
+        ...
+
+    def tend(self) -> None:
+        """To be called now and then while calls are under way."""
         ...
 
     def start_again(self) -> None:
@@ -51,7 +61,7 @@ class Processes:
 
     def __init__(self, jobs: int, threads: int, models: Sequence[Any] = ()) -> None:
         """`models` are those to come: what has to be imported for them is imported when a worker starts."""
-        self.slots, self.threads, self.models, self.heals = jobs, threads, models, False
+        self.slots, self.gpus, self.threads, self.models, self.heals = jobs, jobs, threads, models, False
         self._open()
 
     def _open(self) -> None:
@@ -72,6 +82,9 @@ class Processes:
         found: Future[Any] = self._pool.submit(call, *given)
         return found
 
+    def tend(self) -> None:
+        """A worker that is lost is told by its call."""
+
     def start_again(self) -> None:
         """New workers; the old ones are killed with whatever they do."""
         self.close()
@@ -83,7 +96,10 @@ class Processes:
 
 
 class Dask:
-    """A Dask cluster: the one at an address, or worker processes here that only this machine can reach."""
+    """A Dask cluster: the one at an address, or worker processes here that only this machine can reach.
+
+    A call that needs a GPU asks for the resource of that name: a worker has it from `dask worker --resources GPU=1`.
+    """
 
     def __init__(self, address: str | None, jobs: int, threads: int) -> None:
         try:
@@ -97,7 +113,9 @@ class Dask:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # without one it takes port 8787 all the same
+                scheduler_kwargs={"dashboard": False},
+                resources={"GPU": 1},  # each may use what this machine has
                 env=dict.fromkeys(THREADS, str(threads)),
             )
         try:
@@ -105,16 +123,30 @@ class Dask:
         except (OSError, ValueError) as error:
             where = f"executor={address}".replace("tcp://", "dask://")
             raise ConfigError(f"{where}: no scheduler answers there ({error})") from None
-        self.slots, self.heals = max(sum(self._client.nthreads().values()), 1), True
+        workers = self._client.sync(self._client.scheduler.identity)["workers"].values()
+        self.slots, self.heals = max(sum(worker["nthreads"] for worker in workers), 1), True
+        self.gpus = int(sum(worker["resources"].get("GPU", 0) for worker in workers))
+        self._seen = time.monotonic()  # that there were workers
         self._calls: WeakSet[Future[Any]] = WeakSet()
         needs: dict[bool, dict[str, Any]] = {False: {}, True: {"resources": {"GPU": 1}}}
         self._pools = {gpu: self._client.get_executor(pure=False, **need) for gpu, need in needs.items()}
 
     def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
-        """Hand over a call; one that needs a GPU goes to a worker that says it has one: `--resources GPU=1`."""
+        """Hand over a call; one that needs a GPU goes to a worker that says it has one."""
         found: Future[Any] = self._pools[gpu].submit(call, *given)
         self._calls.add(found)
         return found
+
+    def tend(self) -> None:
+        """Workers that were started here and are gone for good are replaced. Raises ConfigError where a cluster has had
+        none for ten minutes: what is finished is kept."""
+        there = len(self._client.nthreads())
+        if self._cluster is not None and there < self.slots:
+            self._cluster.scale(self.slots)
+        elif there:
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > PATIENCE:
+            raise ConfigError(f"executor: no worker is left in the cluster at {self._client.scheduler.address}")
 
     def start_again(self) -> None:
         """What has not begun is called off; workers that were started here are started anew."""

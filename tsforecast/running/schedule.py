@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tsforecast import progress
+from tsforecast.errors import ConfigError
 from tsforecast.forecast import Forecaster
 from tsforecast.running.answering import nothing_said
 from tsforecast.running.executors import Executor, Processes, lost_by, open_executor
@@ -56,6 +57,11 @@ def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None)
         name = how.executor if how.executor.startswith("dask") else "processes"
         workers = 1 if how.executor == "serial" else how.workers
         with _opened(open_executor(name, workers, job.threads, [*job.recipes.values()])) as executor:
+            if not executor.gpus and (needy := [model for model in job.recipes if _needs_gpu(job, model)]):
+                raise ConfigError(
+                    f"executor={how.executor}: {needy[0]} needs a GPU, and no worker there says that it has one; start "
+                    "one with: dask worker ... --resources GPU=1"
+                )
             _there(_Errands(job, store), queue, executor, how.task_limit, alone, tally)
 
 
@@ -88,6 +94,11 @@ def _on_gpu(recipe: Forecaster) -> bool:
     return device.startswith("cuda") or (device == "auto" and torch is not None and bool(torch.cuda.is_available()))
 
 
+def _needs_gpu(job: Job, model: str) -> bool:
+    """Whether a model asks for one, wherever it runs."""
+    return str(getattr(getattr(job.recipes[model], "training", None), "device", "")).startswith("cuda")
+
+
 class _Errands:
     """Tasks as messages."""
 
@@ -101,11 +112,6 @@ class _Errands:
         job, recipe = self.job, self.job.recipes[task.model]
         return Errand(str(self.data.resolve()), str(self.store.parts.resolve()), job.plan, job.threads, recipe, task)
 
-    def gpu(self, task: Stretch) -> bool:
-        """Whether its model asks for one."""
-        training = getattr(self.job.recipes[task.model], "training", None)
-        return str(getattr(training, "device", "")).startswith("cuda")
-
 
 def _there(
     errands: _Errands, queue: Queue, executor: Executor, limit: float | None, alone: _Alone, tally: _Tally
@@ -114,6 +120,12 @@ def _there(
     job, store = errands.job, errands.store
     models = sorted(job.recipes, key=job.is_local)  # what is long comes first
     flying: dict[Future[Receipt], tuple[Stretch, float]] = {}
+    on_gpu = {model for model in models if _needs_gpu(job, model)}
+
+    def following() -> Stretch | None:
+        """The next task; one that would only wait for a GPU stays here, where it keeps nobody waiting."""
+        full = sum(task.model in on_gpu for task, _ in flying.values()) >= executor.gpus
+        return queue.again() or queue.take([m for m in models if not (full and m in on_gpu)], executor.slots)
 
     def land(future: Future[Receipt]) -> None:
         task, begun = flying.pop(future)
@@ -130,10 +142,11 @@ def _there(
     lost: list[Stretch] = []
     try:
         while flying or queue:
-            while len(flying) < executor.slots and (task := queue.again() or queue.take(models, executor.slots)):
-                flying[executor.submit(run_errand, errands.of(task), gpu=errands.gpu(task))] = task, time.monotonic()
+            while len(flying) < executor.slots and (task := following()):
+                flying[executor.submit(run_errand, errands.of(task), gpu=task.model in on_gpu)] = task, time.monotonic()
             for future in wait(flying, LOOK, FIRST_COMPLETED).done:
                 land(future)
+            executor.tend()
             late = [t for t, begun in flying.values() if limit is not None and time.monotonic() - begun > limit]
             if late or (lost and not executor.heals):
                 for future in [f for f in flying if f.done()]:

@@ -1,0 +1,70 @@
+"""What people have in their files on the first day, and what they are told of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import Command
+
+from tsforecast import read_panel
+from tsforecast.errors import DataError
+
+DAYS = pd.date_range("2024-01-01", periods=60)
+VALUES = np.round(np.random.default_rng(0).normal(50, 5, 60), 2)
+
+
+def days(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"date": DAYS, **columns})
+
+
+@pytest.mark.parametrize("name", ["", "index"])
+def test_the_row_numbers_that_to_csv_leaves_are_no_series(tmp_path: Path, name: str) -> None:
+    days(value=VALUES).to_csv(tmp_path / "a.csv", index_label=name)
+    panel = read_panel(tmp_path / "a.csv")
+    assert panel.ids == ("value",)
+    assert f"columns not used: {name or 'column 1'}" in panel.notes
+
+
+def test_a_column_called_index_that_numbers_no_rows_is_a_series(tmp_path: Path) -> None:
+    days(index=VALUES, value=VALUES).to_csv(tmp_path / "a.csv", index=False)
+    assert read_panel(tmp_path / "a.csv").ids == ("index", "value")
+
+
+def test_a_decimal_comma_is_shown_and_can_be_given_on_the_command_line(tmp_path: Path, command: Command) -> None:
+    file = tmp_path / "a.csv"
+    days(value=VALUES).to_csv(file, index=False, sep=";", decimal=",")
+    said = f"value (text such as '{VALUES[0]}')".replace(".", ",")
+    with pytest.raises(DataError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        read_panel(file)
+    code, out, _ = command("plan", file, "--decimal", ",", "--sep", ";", "--encoding", "latin-1", "--models", "naive")
+    assert code == 0 and "1 series, 60 steps" in out
+
+
+def test_times_of_the_day_name_no_series() -> None:
+    frame = days(value=VALUES).assign(date=np.repeat(DAYS[:20], 3), time=["00:00", "08:00", "16:00"] * 20)
+    with pytest.raises(DataError, match=r"'time' holds times of the day \(00:00\).*join it with 'date'"):
+        read_panel(frame)
+
+
+def test_whole_numbers_that_name_series_are_asked_for_where_times_repeat() -> None:
+    frame = pd.concat([days(store=store, value=VALUES) for store in (1, 2)])
+    with pytest.raises(DataError, match=r"duplicate time: .*name the column that tells series apart \(--id\)"):
+        read_panel(frame)
+    assert read_panel(frame, id="store").ids == ("1", "2")
+
+
+@pytest.mark.parametrize(("unit", "said"), [("s", True), ("ms", True), (None, False)])
+def test_unix_times_are_pointed_out(unit: str | None, said: bool) -> None:
+    times = np.arange(60) if unit is None else DAYS.to_numpy().astype(f"M8[{unit}]").astype(np.int64)
+    panel = read_panel(pd.DataFrame({"timestamp": times, "value": VALUES}))
+    assert any("Unix" in note for note in panel.notes) == said
+
+
+def test_values_whose_squares_are_no_numbers_are_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"'value' is .*e\+30\d \(60 such cells\); no error of that size can be squared"
+    ):
+        read_panel(days(value=VALUES * 1e306))
