@@ -18,7 +18,8 @@ from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.forecast import Forecast
 from tsforecast.judging import metrics
-from tsforecast.judging.scores import DECILES, origin_losses
+from tsforecast.judging.rowwise import DECILES
+from tsforecast.judging.scores import origin_losses
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.models.naive2 import Naive2
 from tsforecast.panel import Panel, View

@@ -245,7 +245,7 @@ def _tell(result: "BacktestResult", report: Path, claims: "dict[str, Claim]", qu
     codes = []
     if len(result.failures):
         first = result.failures.iloc[0]
-        tasks = len(result.pasts) * len(result.models)
+        tasks = len(result.table("pasts")) * len(result.models)
         complain(
             f"{len(result.failures)} of {tasks} forecasts failed, "
             f"first {first['model']} on series '{first['unique_id']}': {first['reason']}"

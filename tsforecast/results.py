@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
 from tsforecast.forecast import level_quantiles
+from tsforecast.pieces import Filed, Held
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,9 @@ TABLES = {
     "history": ("unique_id", "ds", "y"),
 }
 """The columns every table has; `forecasts` also has one column per quantile level."""
+LONG = ("forecasts", "pasts", "members")
+"""Those with a row for every series."""
+Answer = TypeVar("Answer")
 
 
 def quantile_column(level: float) -> str:
@@ -39,9 +43,9 @@ def quantile_column(level: float) -> str:
     return f"q{level:g}"
 
 
-def quantile_columns(frame: pd.DataFrame) -> dict[float, str]:
+def quantile_columns(table: pd.DataFrame | Held | Filed) -> dict[float, str]:
     """Level -> column, ascending, of a forecast table."""
-    found = {float(c[1:]): c for c in frame.columns if c[:1] == "q" and c[1:2].isdigit()}
+    found = {float(c[1:]): c for c in table.columns if c[:1] == "q" and c[1:2].isdigit()}
     return dict(sorted(found.items()))
 
 
@@ -61,6 +65,9 @@ class BacktestResult:
     members    points of each network of the models that have several, numbered by `seed`, in the order of `forecasts`
     history    the observed stretch before the first cutoff, for plots
     facts      settings, data fingerprint, versions, seeds, device, seconds, remarks
+
+    Of a result that was loaded, a table is read when it is asked for as a whole. Scores, verdict and report never do:
+    they go through `table` piece by piece.
     """
 
     forecasts: pd.DataFrame
@@ -73,6 +80,32 @@ class BacktestResult:
     history: pd.DataFrame
     facts: Mapping[str, Any]
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> pd.DataFrame:
+            """A table that has not been read yet."""
+            folder = self.__dict__.get("_folder")
+            if folder is None or name not in TABLES:
+                raise AttributeError(f"a BacktestResult has no '{name}'")
+            frame = self.__dict__[name] = Filed(folder / f"{name}.parquet").frame()
+            return frame
+
+    def table(self, name: str) -> Held | Filed:
+        """One of TABLES, to be read piece by piece wherever it is."""
+        if name in self.__dict__:
+            return Held(self.__dict__[name])
+        return self.once(("table", name), lambda: Filed(self.__dict__["_folder"] / f"{name}.parquet"))
+
+    def once(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
+        """What `make` answers, kept under the key. Of tables in memory, which can be changed, nothing is kept."""
+        if not self.__dict__.keys().isdisjoint(LONG):
+            return make()
+        kept: dict[Hashable, Any] = self.__dict__["_kept"]
+        if key not in kept:
+            kept[key] = make()
+        found: Answer = kept[key]
+        return found
+
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models, in the order they were given."""
@@ -81,7 +114,13 @@ class BacktestResult:
     @property
     def levels(self) -> tuple[float, ...]:
         """Quantile levels that were forecast."""
-        return tuple(quantile_columns(self.forecasts))
+        return tuple(quantile_columns(self.table("forecasts")))
+
+    def cutoffs(self) -> pd.Series[Any]:
+        """The latest cutoff of each fold, by its number: with align=end, or on trading bars, series have their own."""
+        parts = [p.groupby("fold")["cutoff"].max() for p in self.table("pasts").pieces(["fold", "cutoff"])]
+        found: pd.Series[Any] = pd.concat(parts).groupby(level=0).max()
+        return found
 
     def scores(self, by: Sequence[str] = ("model",)) -> pd.DataFrame:
         """Every metric, per group of `by` (model, unique_id, fold, step): see `scores.score` for the averaging."""
@@ -91,7 +130,7 @@ class BacktestResult:
 
     def undefined(self) -> pd.DataFrame:
         """Scores that have no value, and why: `model, unique_id, fold, metric, reason`."""
-        from tsforecast.judging.scores import undefined
+        from tsforecast.judging.rowwise import undefined
 
         return undefined(self)
 
@@ -172,19 +211,31 @@ class BacktestResult:
         (folder / "facts.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: str | Path) -> BacktestResult:
-        """Read what `save` wrote. Raises DataError naming what is missing."""
+    def load(cls, folder: str | Path, **more: Any) -> BacktestResult:
+        """What `save` wrote; its tables are read when they are needed. Raises DataError naming what is missing.
+
+        more   facts beside those in the folder
+        """
         folder = Path(folder)
         missing = [n for n in ("facts.json", *(f"{t}.parquet" for t in TABLES)) if not (folder / n).is_file()]
         if missing:
             raise DataError(f"{folder} is not a finished run: {listing(missing)} missing; give the folder of --out")
         try:
             facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-            tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
         except (ValueError, OSError) as error:
             raise DataError(f"{folder}: the run cannot be read ({error}); run the backtest again") from None
+        found = object.__new__(cls)
+        found.__dict__.update(facts=facts | more, _folder=folder, _kept={})
         for name, columns in TABLES.items():
-            lost = [c for c in columns if c not in tables[name].columns]
-            if lost:
+            there = found.table(name).columns
+            if lost := [c for c in columns if c not in there]:
                 raise DataError(f"{folder}/{name}.parquet: columns missing: {listing(lost)}; run the backtest again")
-        return cls(facts=facts, **tables)
+        return found
+
+    def moved(self, folder: Path) -> None:
+        """The files of this loaded result are in another folder from now on. They are closed until they are needed."""
+        self.__dict__["_folder"] = folder
+        for name in TABLES:
+            table = self.table(name)
+            if isinstance(table, Filed):
+                table.moved(folder / table.path.name)

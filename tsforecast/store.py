@@ -138,17 +138,17 @@ def run_kept(
         raise _needs(full, place, job, {}) from None
     with opened as run, _words_for(run, place, job):
         run.settle(job, made_of(job, facts, verdict), place.fork, anew=place.overwrite)
-        fresh = not run.finished
-        if fresh:
-            _finish(run, job, place, how, facts, before, on_progress)
+        done = None if run.finished else _finish(run, job, place, how, facts, before, on_progress)
     if made != out:
         if out.exists():
             os.replace(out, old)
         os.replace(made, out)
         sync_folder(out.parent)
         shutil.rmtree(old, ignore_errors=True)
-    result = BacktestResult.load(out)
-    return result if fresh else BacktestResult(**{**vars(result), "facts": {**result.facts, "resumed": "finished"}})
+    if done is None:
+        return BacktestResult.load(out, resumed="finished")
+    done.moved(out)
+    return done
 
 
 def _finish(
@@ -159,7 +159,7 @@ def _finish(
     facts: Mapping[str, Any],
     before: Callable[[Once], Mapping[str, Any]],
     on_progress: Progress | None,
-) -> None:
+) -> BacktestResult:
     """All tasks, then the final files: made aside and moved to their places, the mark of a finished run at the end."""
     from tsforecast.reporting.report import write_report
 
@@ -182,12 +182,15 @@ def _finish(
     )
     if place.settings is not None:
         (final / CONFIG).write_text(dump_yaml(dict(place.settings)), encoding="utf-8")
-    write_report(BacktestResult.load(final), final / REPORT)
+    result = BacktestResult.load(final)
+    write_report(result, final / REPORT)
+    result.moved(run.place)
     (run.place / FACTS).unlink(missing_ok=True)
     sync_folder(run.place)
     publish(final, run.place, sorted({path.name for path in final.iterdir()} - {FACTS}), mark=FACTS)
     final.rmdir()
     run.seal()
+    return result
 
 
 @contextmanager

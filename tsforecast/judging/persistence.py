@@ -7,6 +7,7 @@ against what did change.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.judging.scores import Cube
+from tsforecast.judging.cubes import Cube, cubes
 from tsforecast.results import BacktestResult
 
 __all__ = ["Changes", "changes", "persistence"]
@@ -39,8 +40,9 @@ class Changes(NamedTuple):
 
 def changes(result: BacktestResult, model: str) -> Changes:
     """What one model said would change and what did, wherever all models have a forecast and the truth is known."""
-    values = _Values.of(result)
-    return Changes(values.predicted[result.models.index(model)], values.actual)
+    place = result.models.index(model)
+    parts = [(values.predicted[place], values.actual) for values in map(_Values.of, cubes(result))]
+    return Changes(*(np.concatenate(own) for own in zip(*parts, strict=True)))
 
 
 def persistence(result: BacktestResult) -> pd.DataFrame:
@@ -60,13 +62,23 @@ def persistence(result: BacktestResult) -> pd.DataFrame:
     be flagged and yet be the best there is: on a random walk nothing beats the last value. NaN where nothing moved, or
     where the model has no forecast.
     """
-    values = _Values.of(result)
-    found = {model: _Copy.of(values, m) for m, model in enumerate(result.models)}
+    sums = sum((_Values.of(cube).sums() for cube in cubes(result)), np.zeros((len(SUMS), 1)))
+    found = {
+        model: _Copy.of(dict(zip(SUMS, own, strict=True)))
+        for model, own in zip(result.models, sums.T.tolist(), strict=True)
+    }
     rows = [
         {"model": model, **asdict(copy), "flagged": copy.flagged, "sentence": copy.sentence(model)}
         for model, copy in found.items()
     ]
     return pd.DataFrame(rows)
+
+
+SUMS = (
+    "miss", "moved", "said", "said moved", "moved moved",
+    "forecast truth", "forecast last", "forecast forecast", "truth truth", "last last",
+)  # fmt: skip
+"""Of products of the changes and of the levels about their means: all that persistence is found from."""
 
 
 class _Values(NamedTuple):
@@ -79,14 +91,12 @@ class _Values(NamedTuple):
     last: Floats  # [n]
 
     @classmethod
-    def of(cls, result: BacktestResult) -> _Values:
-        cube = Cube.of(result)
-        series = pd.factorize(cube.rows["unique_id"])[0]
-        last = np.broadcast_to(cube.rows["last"].to_numpy(np.float64)[:, None], cube.y.shape)
-        scale = np.broadcast_to(_scales(cube, series, last)[:, None], cube.y.shape)
-        alive = np.isfinite(cube.point).any(axis=(1, 2))  # a model that failed everywhere takes nobody with it
-        known = np.isfinite(cube.y - last) & (scale > 0) & np.isfinite(cube.point[alive]).all(axis=0)
-        names = np.broadcast_to(series[:, None], cube.y.shape)[known]
+    def of(cls, cube: Cube) -> _Values:
+        last = np.broadcast_to(cube.last[:, None], cube.y.shape)
+        scale = np.broadcast_to(_scales(cube, last)[:, None], cube.y.shape)
+        # a model that failed everywhere takes nobody with it
+        known = np.isfinite(cube.y - last) & (scale > 0) & np.isfinite(cube.point[cube.alive]).all(axis=0)
+        names = np.broadcast_to(cube.series[:, None], cube.y.shape)[known]
         y, point, last, scale = cube.y[known], cube.point[:, known], last[known], scale[known]
         unit = _means(scale, names)  # one for all levels of a series: in changing units a constant would move
         return cls(
@@ -97,15 +107,33 @@ class _Values(NamedTuple):
             _centred(last / unit, names),
         )
 
+    def sums(self) -> Floats:
+        """SUMS of each model `[10, M]`."""
+        every = [
+            [
+                np.abs(predicted - self.actual).sum(),
+                np.abs(self.actual).sum(),
+                np.abs(predicted).sum(),
+                predicted @ self.actual,
+                self.actual @ self.actual,
+                forecast @ self.truth,
+                forecast @ self.last,
+                forecast @ forecast,
+                self.truth @ self.truth,
+                self.last @ self.last,
+            ]
+            for predicted, forecast in zip(self.predicted, self.forecast, strict=True)
+        ]
+        return np.array(every).T
 
-def _scales(cube: Cube, series: Codes, last: Floats) -> Floats:
+
+def _scales(cube: Cube, last: Floats) -> Floats:
     """The unit of each row `[R]`: the mean absolute change before its cutoff; where the past was too short or did not
     move, how far the series went from its last values; NaN where it went nowhere."""
     moved = np.abs(cube.y - last)
-    counts = np.bincount(series, np.isfinite(moved).sum(axis=1))
-    distance = np.bincount(series, np.nansum(moved, axis=1)) / np.maximum(counts, 1)
-    scale = cube.rows["scale_abs"].to_numpy(np.float64)
-    scale = np.where(scale > 0, scale, distance[series])
+    counts = np.bincount(cube.series, np.isfinite(moved).sum(axis=1))
+    distance = np.bincount(cube.series, np.nansum(moved, axis=1)) / np.maximum(counts, 1)
+    scale = np.where(cube.scale_abs > 0, cube.scale_abs, distance[cube.series])
     return np.where(scale > 0, scale, np.nan)
 
 
@@ -119,10 +147,10 @@ def _centred(values: Floats, names: Codes) -> Floats:
     return np.where(np.abs(values - mean) > _ROUNDING * np.abs(mean), values - mean, 0.0)
 
 
-def _correlation(a: Floats, b: Floats) -> float:
-    """Of two samples about their means; NaN where one does not vary."""
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if size > 0 else math.nan
+def _correlation(products: float, one: float, other: float) -> float:
+    """From sums of products about the means; NaN where one does not vary."""
+    size = math.sqrt(one * other)
+    return products / size if size > 0 else math.nan
 
 
 @dataclass(frozen=True)
@@ -136,16 +164,16 @@ class _Copy:
     size: float
 
     @classmethod
-    def of(cls, values: _Values, m: int) -> _Copy:
-        predicted, actual = values.predicted[m], values.actual
-        if not (np.abs(actual).sum() > 0 and np.isfinite(predicted).all()):
+    def of(cls, sums: Mapping[str, float]) -> _Copy:
+        if not (sums["moved"] > 0 and math.isfinite(sums["miss"])):
             return cls(*[math.nan] * 5)
+        levels = sums["forecast forecast"]
         return cls(
-            1 - float(np.abs(predicted - actual).sum() / np.abs(actual).sum()),
-            _correlation(values.forecast[m], values.truth),
-            _correlation(values.forecast[m], values.last),
-            float(predicted @ actual / (actual @ actual)),
-            float(np.abs(predicted).sum() / np.abs(actual).sum()),
+            1 - sums["miss"] / sums["moved"],
+            _correlation(sums["forecast truth"], levels, sums["truth truth"]),
+            _correlation(sums["forecast last"], levels, sums["last last"]),
+            sums["said moved"] / sums["moved moved"],
+            sums["said"] / sums["moved"],
         )
 
     @property

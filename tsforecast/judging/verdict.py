@@ -16,7 +16,7 @@ from tsforecast.judging.compare import LEVEL, MARGIN, Comparison, compare_all
 from tsforecast.judging.confidence_set import confidence_set
 from tsforecast.judging.mean_tests import benjamini_hochberg, diebold_mariano, effective_t
 from tsforecast.judging.power import least_origins
-from tsforecast.judging.scores import best_baseline, origin_losses, score
+from tsforecast.judging.scores import best_baseline, origin_losses, scores_by_series
 from tsforecast.judging.seeds import seed_luck
 from tsforecast.results import BacktestResult
 
@@ -183,37 +183,45 @@ def _best_note(best: Sequence[str], p_values: Mapping[str, float]) -> str:
 
 
 def _by_series(result: BacktestResult, benchmark: str, loss: str, broken: set[str]) -> pd.DataFrame:
-    """Each series by itself: series with the same origins are tested at once."""
-    table = score(result, ("model", "unique_id", "fold")).pivot_table(
-        index="fold", columns=["model", "unique_id"], values=loss, dropna=False
-    )
-    overlap = _overlap(result)
+    """Each series by itself."""
+    held = [m for m in result.models if m != benchmark and not {m, benchmark} & broken]
     parts = []
-    for model in result.models:
-        if model == benchmark or {model, benchmark} & broken or model not in table or benchmark not in table:
-            continue
-        theirs, own = table[benchmark].to_numpy(np.float64), table[model].to_numpy(np.float64)
-        known = np.isfinite(theirs) & np.isfinite(own)
-        level = np.where(known, theirs, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gains = np.where(level > 0, (theirs - own) / level * 100, np.nan)
-        effect, p = np.full(known.shape[1], np.nan), np.full(known.shape[1], np.nan)
-        patterns, group = np.unique(known, axis=1, return_inverse=True)
-        for number in range(patterns.shape[1]):
-            columns = np.flatnonzero(group.ravel() == number)
-            part = gains[np.ix_(patterns[:, number], columns)]
-            if len(part):
-                effect[columns] = part.mean(0)
-            if len(part) >= least_origins(overlap):
-                tests = diebold_mariano(part, overlap - 1), effective_t(part, overlap)
-                p[columns] = np.maximum(*(test.p_value for test in tests))
-        adjusted = benjamini_hochberg(p)
-        word = np.where(effect > 0, "better", "worse").astype(object)
-        word[~(adjusted < LEVEL)] = "inconclusive"
-        word[known.sum(0) < least_origins(overlap)] = "too few origins"
-        facts = [table[model].columns.to_numpy(), model, effect, known.sum(0), p, adjusted, word]
-        parts.append(pd.DataFrame(dict(zip(SERIES_COLUMNS, facts, strict=True))))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=SERIES_COLUMNS)
+    for table in scores_by_series(result, ("model", "unique_id", "fold"), (loss,)) if held else ():
+        wide = table.pivot_table(index="fold", columns=["model", "unique_id"], values=loss, dropna=False)
+        there = [model for model in held if model in wide and benchmark in wide]
+        parts += [_tested(wide, model, benchmark, _overlap(result)) for model in there]
+    if not parts:
+        return pd.DataFrame(columns=SERIES_COLUMNS)
+    whole = pd.concat(parts, ignore_index=True)
+    order = whole["model"].map({m: i for i, m in enumerate(held)}).argsort(kind="stable")
+    whole = whole.iloc[order].reset_index(drop=True)
+    by_model = whole.groupby("model", sort=False)["p_value"]
+    whole["p_adjusted"] = by_model.transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    word = np.where(whole["effect_percent"] > 0, "better", "worse").astype(object)
+    word[~(whole["p_adjusted"] < LEVEL)] = "inconclusive"
+    word[whole["n_origins"] < least_origins(_overlap(result))] = "too few origins"
+    return whole.assign(word=word)[SERIES_COLUMNS]
+
+
+def _tested(table: pd.DataFrame, model: str, benchmark: str, overlap: int) -> pd.DataFrame:
+    """Effect and p-value on each series: series with the same origins are tested at once."""
+    theirs, own = table[benchmark].to_numpy(np.float64), table[model].to_numpy(np.float64)
+    known = np.isfinite(theirs) & np.isfinite(own)
+    level = np.where(known, theirs, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gains = np.where(level > 0, (theirs - own) / level * 100, np.nan)
+    effect, p = np.full(known.shape[1], np.nan), np.full(known.shape[1], np.nan)
+    patterns, group = np.unique(known, axis=1, return_inverse=True)
+    for number in range(patterns.shape[1]):
+        columns = np.flatnonzero(group.ravel() == number)
+        part = gains[np.ix_(patterns[:, number], columns)]
+        if len(part):
+            effect[columns] = part.mean(0)
+        if len(part) >= least_origins(overlap):
+            tests = diebold_mariano(part, overlap - 1), effective_t(part, overlap)
+            p[columns] = np.maximum(*(test.p_value for test in tests))
+    facts = [table[model].columns.to_numpy(), model, effect, known.sum(0), p]
+    return pd.DataFrame(dict(zip(SERIES_COLUMNS, facts, strict=False)))
 
 
 def _finite(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.judging.scores import Cube
+from tsforecast.judging.cubes import Cube, Layout, cubes
 from tsforecast.results import BacktestResult
 
 __all__ = ["Advantage", "advantage"]
@@ -41,40 +41,41 @@ def advantage(result: BacktestResult, model: str, benchmark: str, loss: str) -> 
 
     loss   "mase" or "mae", as in the comparisons
     """
-    cube = Cube.of(result)
     places = [result.models.index(name) for name in (model, benchmark)]
-    by_origin, by_step = _losses(cube, places, loss)
+    folds = Layout.of(result).folds
+    totals = sum((_totals(cube, places, loss, len(folds)) for cube in cubes(result)), np.zeros((2, 2, 1, 1)))
+    losses = _mean(*totals)
+    by_origin, by_step = losses[:, :, -1], losses[:, :, :-1]
     known = np.isfinite(by_origin).all(axis=0)
-    folds = np.unique(cube.rows["fold"].to_numpy())[known]
     gains = _gains(by_origin[:, known])
-    table = pd.DataFrame({"fold": folds, "gain_percent": gains})
-    table.insert(1, "cutoff", table["fold"].map(result.pasts.groupby("fold")["cutoff"].max()))
+    table = pd.DataFrame({"fold": folds[known], "gain_percent": gains})
+    table.insert(1, "cutoff", result.cutoffs()[table["fold"]].to_numpy())
     table["running_percent"] = gains.cumsum() / np.arange(1, len(gains) + 1)
     return Advantage(model, benchmark, table, _by_step(by_step, result))
 
 
-def _losses(cube: Cube, models: list[int], loss: str) -> tuple[Floats, Floats]:
-    """The losses of some models by origin `[M, T]` and by origin and step `[M, T, H]`: means over series."""
+def _totals(cube: Cube, models: list[int], loss: str, folds: int) -> Floats:
+    """Losses of some models in each fold, at each step and, in the last place, over all steps of a row: their sums over
+    series, and how many they are `[2, M, T, H + 1]`."""
     error = np.abs(cube.y - cube.point[models])
     if loss == "mase":
-        scale = cube.rows["scale_abs"].to_numpy(np.float64)
-        error = error / np.where(scale > 0, scale, np.nan)[:, None]
+        error = error / np.where(cube.scale_abs > 0, cube.scale_abs, np.nan)[:, None]
     error = np.where(cube.common[:, None], error, np.nan)
-    folds = np.unique(cube.rows["fold"].to_numpy(), return_inverse=True)[1]
     rows = _mean(np.nansum(error, axis=2), np.isfinite(error).sum(axis=2))
-    return np.stack([_by_fold(r[:, None], folds)[:, 0] for r in rows]), np.stack([_by_fold(e, folds) for e in error])
+    whole = np.concatenate([error, rows[..., None]], axis=2)
+    return np.stack([_by_fold(own, cube.fold, folds) for own in whole], axis=1)
 
 
-def _by_fold(rows: Floats, folds: npt.NDArray[np.intp]) -> Floats:
-    """Means `[T, H]` of the rows `[R, H]` of each fold."""
-    n, steps = int(folds.max()) + 1, rows.shape[1]
-    cells = (folds[:, None] * steps + np.arange(steps)).ravel()
+def _by_fold(rows: Floats, fold: npt.NDArray[np.int64], n: int) -> Floats:
+    """Sums and counts `[2, n, H]` of the rows `[R, H]` of each fold."""
+    steps = rows.shape[1]
+    cells = (fold[:, None] * steps + np.arange(steps)).ravel()
     known = np.isfinite(rows).ravel()
-    totals = np.bincount(cells[known], rows.ravel()[known], minlength=n * steps)
-    return _mean(totals, np.bincount(cells[known], minlength=n * steps)).reshape(n, steps)
+    found = [np.bincount(cells[known], weights, minlength=n * steps) for weights in (rows.ravel()[known], None)]
+    return np.array(found, dtype=np.float64).reshape(2, n, steps)
 
 
-def _mean(totals: npt.NDArray[Any], counts: npt.NDArray[np.intp]) -> Floats:
+def _mean(totals: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Floats:
     return np.asarray(np.divide(totals, counts, out=np.full(totals.shape, np.nan), where=counts > 0))
 
 

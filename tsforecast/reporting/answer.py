@@ -61,7 +61,7 @@ def question(subjects: Sequence[str], evidence: Sequence[Evidence], models: Sequ
 
 def asked(result: BacktestResult) -> str:
     """Data, horizon and origins in words."""
-    facts, cutoffs = result.facts, result.pasts.groupby("fold")["cutoff"].max()
+    facts, cutoffs = result.facts, result.cutoffs()
     freq = facts["freq"]
     named = facts.get("data") not in (None, "", "DataFrame", "Series", "Panel")  # a type is no name
     source = f" of {visible(facts['data'])}" if named else ""
@@ -85,7 +85,7 @@ def asked(result: BacktestResult) -> str:
 
 def failed(result: BacktestResult) -> str:
     """Which models failed and how often; empty where none did."""
-    tasks = len(result.pasts)
+    tasks = len(result.table("pasts"))
     counts = result.failures.drop_duplicates(["model", "fold", "unique_id"])["model"].value_counts()
     parts = [f"{visible(m)} failed on {counts[m]:,} of {tasks:,}" for m in result.models if m in counts.index]
     if not parts:
@@ -200,7 +200,8 @@ def doubts(result: BacktestResult, best_note: str, networks: Sequence[str], copi
     placebo = result.facts.get("placebo")
     if placebo:
         lines.append(f"Placebo: {visible(placebo['sentence'], 600)}")
-    lucky = [m for m in networks if m not in set(result.members["model"])]
+    several = {m for piece in result.table("members").pieces(["model"]) for m in piece["model"].unique()}
+    lucky = [m for m in networks if m not in several]
     if lucky:
         lines.append(
             f"{joined(map(visible, lucky))}: one seed. The luck of its initial weights is not in the interval; "

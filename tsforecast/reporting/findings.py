@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from tsforecast.judging.calibration import calibration
 from tsforecast.judging.persistence import persistence
 from tsforecast.reporting import answer
 from tsforecast.reporting.advantage import Advantage, advantage
 from tsforecast.reporting.answer import Evidence
 from tsforecast.reporting.contest import contest
-from tsforecast.reporting.words import joined, visible
-from tsforecast.results import BacktestResult, quantile_columns
+from tsforecast.reporting.per_series import PerSeries
+from tsforecast.results import BacktestResult
 
 if TYPE_CHECKING:
     from tsforecast.judging.compare import Comparison
@@ -64,7 +66,7 @@ class Findings:
     comparisons: list[Comparison]
     by_step: pd.DataFrame
     by_fold: pd.DataFrame
-    by_series: pd.DataFrame
+    by_series: PerSeries
     calibration: pd.DataFrame
     advantages: list[Advantage]
     persistence: pd.DataFrame
@@ -85,9 +87,24 @@ class Findings:
         """The same, ready for JSON: names verbatim, times as text, what has no value as None."""
         return {name: _plain(getattr(self, name)) for name in (f.name for f in fields(self))}
 
+    def to_json(self) -> Iterator[str]:
+        """The same as JSON text, in pieces: there may be many series."""
+        rest = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "by_series"}
+        yield json.dumps(rest, indent=1, allow_nan=False).removesuffix("\n}") + ',\n "by_series": [\n'
+        between = ""
+        for table in self.by_series.tables():
+            lines = [json.dumps(row, allow_nan=False) for row in _plain(table)]
+            yield between + "  " + ",\n  ".join(lines)
+            between = ",\n"
+        yield "\n ]\n}\n"
+
 
 def find(result: BacktestResult) -> Findings:
     """Work out everything that a report says."""
+    return result.once("findings", lambda: _find(result))
+
+
+def _find(result: BacktestResult) -> Findings:
     scores = result.scores(by=("model",))
     metric = "mase" if scores["mase"].notna().any() or scores["mae"].isna().all() else "mae"
     scores = scores.sort_values([metric, "model"], ignore_index=True)
@@ -97,7 +114,7 @@ def find(result: BacktestResult) -> Findings:
     copies = persistence(result)
     flagged = copies[copies["flagged"] & copies["model"].isin(who.networks)]["sentence"]
     remarks = answer.doubts(result, who.verdict.best_note if len(ranked) > 1 else "", who.networks, list(flagged))
-    by_series = result.scores(by=("model", "unique_id"))
+    by_series = PerSeries.of(result, metric)
     rows = [*dict.fromkeys(m for m in [who.main, *who.rivals, who.baseline, *ranked] if m is not None)]
     return Findings(
         failed=answer.failed(result),
@@ -114,23 +131,23 @@ def find(result: BacktestResult) -> Findings:
         summary=_summary(result, scores, who.kinds, who.against_baseline),
         comparisons=who.against_baseline + who.against_rivals,
         by_step=result.scores(by=("model", "step")),
-        by_fold=result.scores(by=("model", "fold")).merge(_cutoffs(result), on="fold"),
+        by_fold=result.scores(by=("model", "fold")).merge(result.cutoffs().reset_index(), on="fold"),
         by_series=by_series,
-        calibration=_calibration(result),
+        calibration=calibration(result),
         advantages=[advantage(result, who.main, opponent, metric) for opponent in who.opponents],
         persistence=copies,
         networks=who.networks,
         audit=audit,
         placebo=placebo,
-        shown=_shown(by_series[by_series["model"] == who.main], metric, who.main),
+        shown=by_series.shown(who.main),
         rows=rows[:MOST_ROWS],
         failures=result.failures,
         undefined=result.undefined(),
-        notes=_counted(result.notes, ["model", "note"], result.models),
+        notes=_counted_notes(result),
         curves=result.curves,
         tasks=result.tasks,
         facts={k: v for k, v in result.facts.items() if k not in ("audit", "placebo")},
-        n_tasks=len(result.pasts),
+        n_tasks=len(result.table("pasts")),
     )
 
 
@@ -146,50 +163,13 @@ def _summary(
     return table
 
 
-def _cutoffs(result: BacktestResult) -> pd.DataFrame:
-    """The latest cutoff of each fold: with align=end, or on trading bars, series have cutoffs of their own."""
-    return result.pasts.groupby("fold")["cutoff"].max().reset_index()
-
-
-def _calibration(result: BacktestResult) -> pd.DataFrame:
-    """`model, nominal, observed`: the share of observed values inside each central interval, ends included."""
-    table = result.forecasts
-    table = table[table["y"].notna() & table["forecast"].notna()]
-    columns = quantile_columns(table)
-    pairs = [(q, round(1 - q, 6)) for q in columns if q < 0.5 and round(1 - q, 6) in columns]
-    if not pairs:
-        return pd.DataFrame({"model": [], "nominal": [], "observed": []})
-    inside = {}
-    for low, high in pairs:
-        ends = table[columns[low]], table[columns[high]]
-        known = ends[0].notna() & ends[1].notna()  # models may answer different levels
-        inside[round(high - low, 6)] = table["y"].between(*ends).astype("float64").where(known)
-    shares = pd.DataFrame(inside).groupby(table["model"]).mean().reindex(list(result.models))
-    shares = shares.rename_axis(index="model").dropna(how="all").reset_index()
-    return shares.melt("model", var_name="nominal", value_name="observed").sort_values(
-        ["model", "nominal"], ignore_index=True
-    )
-
-
-def _shown(scores: pd.DataFrame, metric: str, main: str) -> list[tuple[str, str]]:
-    """The worst, the median, the best and the first series of the main model: `(id, why)`, each once."""
-    if len(scores) == 1:
-        return [(str(scores["unique_id"].iloc[0]), "the only series")]
-    known = scores[scores[metric].notna()].sort_values([metric, "unique_id"])
-    picks: dict[str, list[str]] = {}
-    if len(known):
-        middle = [("median", (len(known) - 1) // 2)] if len(known) > 2 else []
-        for why, place in (("largest", -1), *middle, ("smallest", 0)):
-            picks.setdefault(str(known["unique_id"].iloc[place]), []).append(f"{why} error of {visible(main)}")
-    picks.setdefault(str(scores["unique_id"].iloc[0]), []).append("the first series")
-    return [(name, joined(whys)) for name, whys in picks.items()]
-
-
-def _counted(table: pd.DataFrame, by: list[str], models: Sequence[str]) -> pd.DataFrame:
-    """How often each row occurs, models in their order, the most frequent first."""
-    counts = table.groupby(by, as_index=False).size().rename(columns={"size": "count"})
-    order = counts["model"].map({m: i for i, m in enumerate(models)})
-    counts = counts.assign(order=order).sort_values(["order", "count"], ascending=[True, False], kind="stable")
+def _counted_notes(result: BacktestResult) -> pd.DataFrame:
+    """How often each note occurs, models in their order, the most frequent first."""
+    by = ["model", "note"]
+    parts = [piece.groupby(by).size() for piece in result.table("notes").pieces(by)]
+    counts = pd.concat(parts).groupby(level=[0, 1]).sum().rename("count").reset_index()
+    counts["order"] = counts["model"].map({m: i for i, m in enumerate(result.models)})
+    counts = counts.sort_values(["order", "count"], ascending=[True, False], kind="stable")
     return counts.drop(columns="order").reset_index(drop=True)
 
 

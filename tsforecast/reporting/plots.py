@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.forecast import level_quantiles
+from tsforecast.judging.cubes import forecasts_of
 from tsforecast.reporting.style import (
     INK,
     WIDTH,
@@ -63,11 +64,9 @@ def plot_forecasts(
 
     Raises ConfigError for a series, fold or model that is not in the result.
     """
-    table = result.forecasts
-    unique_id = str(table["unique_id"].iloc[0]) if unique_id is None else unique_id
     models = _known("model", result.models if models is None else models, result.models)
-    _known("series", [unique_id], list(table["unique_id"].unique()))
-    table = table[table["unique_id"] == unique_id]
+    table = forecasts_of(result, unique_id)
+    unique_id = str(table["unique_id"].iloc[0])
     folds = sorted(int(k) for k in table["fold"].unique())
     if fold is not None:
         folds = [int(k) for k in _known(f"fold of series '{visible(unique_id, 60)}'", [fold], folds)]

@@ -6,9 +6,9 @@ whatever they print, and the HTML forbids scripts and requests by its content se
 
 from __future__ import annotations
 
-import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ def write_report(result: BacktestResult, path: Path) -> Path:
         )
     findings = find(result)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _put(path.with_suffix(".json"), _json(findings))
-    _put(path.with_suffix(".md"), _markdown(findings))
-    _put(path, _html(result, findings))
+    _put(path.with_suffix(".json"), findings.to_json())
+    _put(path.with_suffix(".md"), [_markdown(findings)])
+    _put(path, [_html(result, findings)])
     return path
 
 
@@ -61,17 +61,14 @@ def report_data(result: BacktestResult) -> dict[str, Any]:
     return find(result).to_dict()
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, text: Iterable[str]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        with open(part, "w", encoding="utf-8") as file:
+            file.writelines(text)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _json(findings: Findings) -> str:
-    return json.dumps(findings.to_dict(), indent=1, allow_nan=False) + "\n"
 
 
 def _markdown(findings: Findings) -> str:

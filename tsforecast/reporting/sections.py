@@ -182,8 +182,7 @@ def _series(f: Findings) -> Section:
 
 def _wins(f: Findings) -> str:
     """Which model has the smallest error on how many series."""
-    known = f.by_series.dropna(subset=[f.metric]).sort_values(f.metric, kind="stable")
-    wins = known.drop_duplicates("unique_id")["model"].value_counts()
-    if wins.empty:
+    wins = f.by_series.wins()
+    if not wins:
         return ""
-    return f"The smallest error is that of {joined(f'{visible(str(m))} on {k:,}' for m, k in wins.items())}."
+    return f"The smallest error is that of {joined(f'{visible(m)} on {k:,}' for m, k in wins)}."

@@ -135,25 +135,24 @@ def series_table(findings: Findings) -> Table:
 
     The last columns are exploratory: the main model against the benchmark on each series by itself.
     """
-    table = _by_model(findings, findings.by_series, "unique_id")
-    order = findings.by_series[findings.by_series["model"] == findings.main].set_index("unique_id")[findings.metric]
-    ranks = order.sort_values(ascending=False, kind="stable", na_position="last").index
-    rows = {row[0].text: row for row in table.rows}
-    more = len(ranks) - MOST_SERIES
-    names = [str(name) for name in ranks[:MOST_SERIES]]
+    wide = findings.by_series.largest(findings.main, MOST_SERIES)
+    more = len(findings.by_series) - len(wide)
+    table = _wide(findings, wide, "series")
     left_out = (
         f"{more:,} more series, with smaller errors, are in the JSON file beside this report." if more > 0 else ""
     )
-    heads, cells = _series_tests(findings, names)
-    shown = [[Cell(visible(name)), *rows[name][1:], *own] for name, own in zip(names, cells, strict=True)]
-    return Table(["series", *table.head[1:], *heads], shown, more=left_out)
+    heads, cells = _series_tests(findings, list(wide.index))
+    shown = [
+        [Cell(visible(name)), *row[1:], *own] for name, row, own in zip(wide.index, table.rows, cells, strict=True)
+    ]
+    return Table([*table.head, *heads], shown, more=left_out)
 
 
 def _series_tests(findings: Findings, names: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
     """Heads and cells of the comparison on each series; none where there is one series, or no comparison."""
     tests = findings.verdict.series
     tests = tests[tests["model"] == findings.main].set_index("unique_id")
-    if not findings.baseline or tests.empty or len(findings.by_series["unique_id"].unique()) < 2:
+    if not findings.baseline or tests.empty or len(findings.by_series) < 2:
         return [], [[] for _ in names]
     tests = tests.reindex(list(names))
     pairs = zip(tests["effect_percent"], tests["p_adjusted"], strict=True)
@@ -187,8 +186,12 @@ def gain_table(a: Advantage) -> Table:
 
 def _by_model(findings: Findings, scores: pd.DataFrame, by: str) -> Table:
     """Rows of `by`, a column per model, the smallest error of each row marked."""
+    return _wide(findings, scores.pivot(index=by, columns="model", values=findings.metric), by)
+
+
+def _wide(findings: Findings, wide: pd.DataFrame, by: str) -> Table:
     models = list(findings.summary["model"])
-    wide = scores.pivot(index=by, columns="model", values=findings.metric).reindex(columns=models)
+    wide = wide.reindex(columns=models)
     texts = [column(list(wide[m])) for m in models]
     smallest = wide.eq(wide.min(axis=1), axis=0).to_numpy() & (len(models) > 1)
     rows = [

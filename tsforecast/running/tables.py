@@ -26,7 +26,7 @@ __all__ = ["tables"]
 
 HISTORY_SERIES = 12  # as many as a report plots
 BLOCK = 2048  # series whose past is looked at together
-BATCH = 1 << 15  # rows of the table of forecasts that are made together
+BATCH = 1 << 13  # rows of the table of forecasts that are made together
 
 
 def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
