@@ -90,17 +90,22 @@ class Fold:
     """One cutoff: where the past of each series of `panel` ends.
 
     number    0, 1, ...
-    ends      flat positions where the pasts end, of all N series
+    known     steps of each of the N series before the cutoff, in as few bytes as they need
     learners  which series are long enough before the cutoff to learn from; nothing after the cutoff decides it
     rows      those of them that are forecast and scored: their data go on after the cutoff
     """
 
     number: int
     panel: Panel
-    ends: Ints
+    known: npt.NDArray[Any]
     learners: Ints
     rows: Ints
     plan: Plan
+
+    @property
+    def ends(self) -> Ints:
+        """Flat positions where the pasts end, of all N series."""
+        return self.panel.starts + self.known
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -185,7 +190,7 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
     """
     assert plan.horizon is not None and plan.n_windows is not None and plan.step_size is not None
     need, alive = least_training(panel, plan), _alive(panel, plan)
-    folds, used = [], np.zeros(len(panel), dtype=bool)
+    folds, used = list[Fold](), np.zeros(len(panel), dtype=bool)
     for number in range(plan.n_windows):
         back = plan.reach + (plan.n_windows - 1 - number) * plan.step_size
         ends = np.maximum(panel.ends - back, panel.starts) if plan.align == "end" else _cut(panel, back, alive)
@@ -196,10 +201,17 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
         if not scored.any():
             raise DataError(_no_series(panel, plan, number, need, alive))
         used |= scored
-        folds.append(Fold(number, panel, ends, np.flatnonzero(learns), np.flatnonzero(scored), plan))
+        learners = _shared(np.flatnonzero(learns), folds[-1].learners if folds else None)
+        known = (ends - panel.starts).astype(np.min_scalar_type(int(panel.lengths.max())))
+        folds.append(Fold(number, panel, known, learners, _shared(np.flatnonzero(scored), learners), plan))
     if not used.all():
         raise DataError(_no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
     return folds
+
+
+def _shared(rows: Ints, other: Ints | None) -> Ints:
+    """The same numbers without a second array where there is one already: folds are many, and mostly alike."""
+    return rows if other is None or not np.array_equal(rows, other) else other
 
 
 def _alive(panel: Panel, plan: Plan) -> npt.NDArray[np.bool_]:

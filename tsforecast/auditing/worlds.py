@@ -83,7 +83,8 @@ class World:
             return np.array([row[clean.panel.ids[i]] for i in rows], dtype=np.int64)
 
         ends = ends_at(self.panel, clean)
-        return replace(clean, panel=self.panel, ends=ends, learners=found(clean.learners), rows=found(clean.rows))
+        known = ends - self.panel.starts
+        return replace(clean, panel=self.panel, known=known, learners=found(clean.learners), rows=found(clean.rows))
 
     def view(self, number: int, ids: Sequence[str]) -> View:
         """What a model is given at that cutoff. Where this world has no rows after it, what was known ahead is still

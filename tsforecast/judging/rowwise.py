@@ -80,8 +80,8 @@ def undefined(result: BacktestResult) -> pd.DataFrame:
     """Scores of single series and folds that have no value although there is a forecast, and why."""
     lag, folds = int(result.facts["season_length"]), Layout.of(result).folds.tolist()
     names, found = {"mse": "rmse", "msse": "rmsse"}, []
-    for cube, (m, model) in product(cubes(result), enumerate(result.models)):
-        for rows in cube.blocks():
+    for cube in cubes(result):
+        for (m, model), rows in product(enumerate(result.models), cube.blocks()):
             there = np.isfinite(cube.point[m, rows]).all(axis=1)
             for metric, values in row_scores(cube, m, rows).items():
                 for r in (rows.start + np.flatnonzero(~np.isfinite(values) & there)).tolist():

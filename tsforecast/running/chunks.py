@@ -30,12 +30,11 @@ def chunk(group: Sequence[Fold], first: int, last: int) -> list[Fold]:
     if (first, last) == (0, len(panel)):
         return list(group)
     own = gathered(panel, first, last)
-    shift = own.starts - panel.starts[first:last]
     return [
         replace(
             fold,
             panel=own,
-            ends=fold.ends[first:last] + shift,
+            known=fold.known[first:last],
             learners=_between(fold.learners, first, last) - first,
             rows=_between(fold.rows, first, last) - first,
         )

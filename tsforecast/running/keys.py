@@ -56,7 +56,7 @@ def task_key(model: str, group: Sequence[Fold]) -> str:
     }
     digest = hashlib.sha256(json.dumps(layout, sort_keys=True).encode())
     for fold in group:
-        for numbers in (fold.ends - panel.starts, fold.learners, fold.rows):
+        for numbers in (fold.known, fold.learners, fold.rows):
             digest.update(np.ascontiguousarray(numbers, dtype=np.int64).tobytes() + b";")
     known = _rows(panel.starts, last.ends)
     for array in (panel.times, panel.values, panel.hist):
