@@ -61,6 +61,10 @@ PEAK = """
 import sys, threading, time; sys.path.insert(0, "tests")
 from pathlib import Path
 from test_run_costs import *
+import json
+from tsforecast.backtesting import facts_of
+from tsforecast.reporting.report import write_report
+from tsforecast.results import BacktestResult
 from tsforecast.running import sinks, tables
 def held():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
@@ -77,6 +81,8 @@ with RunFolder(Path(sys.argv[2])) as run:
     run.settle(job, {})
     run_tasks(job, run, How(executor="serial"))
     sinks.write_tables(tables.tables(job, run), run.levels(), Path(sys.argv[2]))
+(Path(sys.argv[2]) / "facts.json").write_text(json.dumps(facts_of(job)))
+write_report(BacktestResult.load(sys.argv[2]), Path(sys.argv[2]) / "report.html")
 over.set()
 print((peak[0] - before) >> 10)
 """

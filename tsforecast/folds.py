@@ -105,7 +105,7 @@ class Fold:
     @property
     def ends(self) -> Ints:
         """Flat positions where the pasts end, of all N series."""
-        return self.panel.starts + self.known
+        return np.asarray(self.panel.starts + self.known, dtype=np.int64)
 
     @property
     def ids(self) -> tuple[str, ...]:
