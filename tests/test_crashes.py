@@ -64,7 +64,7 @@ def test_a_power_cut_at_every_kind_of_operation_on_the_disk_changes_nothing_in_t
 def test_final_files_that_were_not_waited_for_are_found_by_a_power_cut(tmp_path: Path) -> None:
     """The control: all that is lost is in the last few operations, when the mark of a finished run is there."""
     with pytest.raises(AssertionError, match=r"cannot be read|missing"):
-        stopped(tmp_path, "careless", 10 * TASKS + 35, 1, 1)
+        stopped(tmp_path, "careless", 10 * TASKS + 41, 1, 1)
 
 
 @on_linux
