@@ -106,6 +106,11 @@ class BacktestResult:
         found: Answer = kept[key]
         return found
 
+    def __repr__(self) -> str:
+        facts = self.facts
+        size = f"{facts['n_series']} series, {facts['n_windows']} origins, {facts['horizon']} steps ahead"
+        return f"BacktestResult({', '.join(self.models)}: {size})"
+
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the models, in the order they were given."""
@@ -218,8 +223,11 @@ class BacktestResult:
         """
         folder = Path(folder)
         missing = [n for n in ("facts.json", *(f"{t}.parquet" for t in TABLES)) if not (folder / n).is_file()]
+        begun = f", or go on with it: tsforecast status {folder} says how" if (folder / "work").is_dir() else ""
         if missing:
-            raise DataError(f"{folder} is not a finished run: {listing(missing)} missing; give the folder of --out")
+            raise DataError(
+                f"{folder} is not a finished run: {listing(missing)} missing; give the folder of --out{begun}"
+            )
         try:
             facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:

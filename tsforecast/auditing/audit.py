@@ -48,6 +48,9 @@ class Audit:
     models: Mapping[str, ModelAudit]
     preparation: ModelAudit | None = None
 
+    def __str__(self) -> str:
+        return self.sentence
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON, and for the facts of a result."""
         return {

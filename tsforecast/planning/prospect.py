@@ -72,6 +72,9 @@ class Prospect:
     memory: int
     seconds: float
 
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
     @property
     def table(self) -> pd.DataFrame:
         """One row per model of the run: seconds, fits, and how that was found out."""
