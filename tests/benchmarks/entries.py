@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+import loky
 import numpy as np
 import numpy.typing as npt
 
@@ -42,6 +43,7 @@ def new_parser(doc: str | None, models: str) -> argparse.ArgumentParser:
     parser.add_argument("--models", default=models, help=f"comma-separated (default: {models})")
     parser.add_argument("--seeds", default="0", help="for models that have one, comma-separated (default: 0)")
     parser.add_argument("--with", dest="settings", action="append", default=[], metavar="MODEL.KEY=VALUE")
+    parser.add_argument("--jobs", type=int, default=1, help="networks of different seeds at a time (default: 1)")
     parser.add_argument("--validate", action="store_true", help="for choices: score a part before the test span")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data collection")
     return parser
@@ -99,6 +101,14 @@ def print_table(title: str, columns: Sequence[str], ours: Sequence[Row], publish
 
 def _cells(scores: Sequence[float], digits: int) -> str:
     return "".join(f"{'-' if np.isnan(score) else f'{score:.{digits}f}':>11}" for score in scores)
+
+
+def for_each(recipes: Sequence[Forecaster], work: Callable[[Forecaster], T], jobs: int) -> list[T]:
+    """What `work` makes of each recipe: one after the other, or so many at a time in processes of one thread each."""
+    if jobs == 1 or len(recipes) == 1:
+        return [work(recipe) for recipe in recipes]
+    with loky.ProcessPoolExecutor(jobs, env={"OMP_NUM_THREADS": "1"}) as workers:
+        return list(workers.map(work, recipes))
 
 
 def timed(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> tuple[T, float]:

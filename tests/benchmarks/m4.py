@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from entries import Floats, Row, entries, need, new_parser, print_table, published_rows, rows_of, run, timed
+from entries import Floats, Row, entries, for_each, need, new_parser, print_table, published_rows, rows_of, run, timed
 
 from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.judging import metrics
@@ -88,11 +88,11 @@ def held_back(past: Panel, rules: Rules) -> Task:
     return Task(past, truth, past.mean_change(rules.period))
 
 
-def forecasts(recipes: Sequence[Forecaster], this: Task) -> list[Forecast]:
+def forecasts(recipes: Sequence[Forecaster], this: Task, jobs: int = 1) -> list[Forecast]:
     """Of each recipe: fitted on all series, forecast from the end of each."""
     horizon = this.truth.shape[1]
     view = View(this.past, this.past.future(horizon))
-    return [recipe.fit(this.past, horizon).predict([view])[0] for recipe in recipes]
+    return for_each(recipes, lambda recipe: recipe.fit(this.past, horizon).predict([view])[0], jobs)
 
 
 def scores(this: Task, point: Floats, interval: tuple[Floats, Floats] | None = None) -> tuple[float, ...]:
@@ -113,9 +113,9 @@ def scores(this: Task, point: Floats, interval: tuple[Floats, Floats] | None = N
     return float(smapes.mean()), float(mases.mean()), owa, float(msis), float(acd)
 
 
-def judged(name: str, recipes: list[Forecaster], this: Task) -> list[Row]:
+def judged(name: str, recipes: list[Forecaster], this: Task, jobs: int = 1) -> list[Row]:
     """The lines of one model."""
-    answers, seconds = timed(forecasts, recipes, this)
+    answers, seconds = timed(forecasts, recipes, this, jobs)
     # the mean of several networks' forecasts is the mean of their quantiles too
     found = [(a.point, *np.moveaxis(metrics.at_levels(a.quantiles, a.levels, (0.025, 0.975)), 2, 0)) for a in answers]
     each = [scores(this, point, (low, high)) for point, low, high in found]
@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     models = entries(options)
     this = task(options.data, options.name, options.validate)
-    rows = [row for name, recipes in models.items() for row in judged(name, recipes, this)]
+    rows = [row for name, recipes in models.items() for row in judged(name, recipes, this, options.jobs)]
     span = "last horizon of the training part" if options.validate else "test span"
     title = f"M4 {options.name}, {span}: {len(this.past)} series, horizon {this.truth.shape[1]}"
     if unscaled := int((~(this.scale > 0)).sum()):
