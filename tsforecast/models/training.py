@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from tsforecast import progress
 from tsforecast.models.encoding import Encoding
@@ -46,7 +46,7 @@ class ForecastModule(pl.LightningModule):
         self, net: nn.Module, windows: Windows, encoding: Encoding, levels: Tensor, training: Training, steps: int
     ) -> None:
         super().__init__()
-        self.net, self.averaged = net, AveragedModel(net, multi_avg_fn=_running(steps))
+        self.net, self.averaged = net, copy.deepcopy(net).requires_grad_(False)
         self.windows, self.encoding, self.training_settings, self.steps = windows, encoding, training, steps
         self.register_buffer("levels", levels, persistent=False)
         self.median = int((levels - 0.5).abs().argmin())
@@ -80,7 +80,10 @@ class ForecastModule(pl.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.averaged.update_parameters(self.net)
+        window = max(min(self.global_step / SO_FAR, self.steps / OF_ALL), 1.0)
+        with torch.no_grad():
+            for mean, weight in zip(self.averaged.parameters(), self.net.parameters(), strict=True):
+                mean.lerp_(weight, 1 / window)
 
     def validation_step(self, batch: Places, batch_idx: int) -> Tensor:
         return self.loss(*batch)
@@ -106,18 +109,6 @@ class ForecastModule(pl.LightningModule):
         yield [p for p in self.net.parameters() if id(p) not in known], settings.learning_rate, settings.l2
         if settled:
             yield settled, SETTLED * settings.learning_rate, 0.0
-
-
-Weights = tuple[Tensor, ...] | list[Tensor]
-
-
-def _running(steps: int) -> Callable[[Weights, Weights, Tensor | int], None]:
-    """The average of weights so far, and the weights of another step -> the average, in place."""
-
-    def update(averaged: Weights, weights: Weights, seen: Tensor | int) -> None:
-        torch._foreach_lerp_(averaged, weights, 1 / max(min(int(seen) / SO_FAR, steps / OF_ALL), 1.0))
-
-    return update
 
 
 class KeepBest(pl.Callback):
@@ -167,7 +158,7 @@ class KeepBest(pl.Callback):
         self._valid = []
         if valid < self.best:
             self.best, self.best_step = valid, step
-            self.weights = {name: value.detach().clone() for name, value in module.averaged.module.state_dict().items()}
+            self.weights = {name: value.detach().clone() for name, value in module.averaged.state_dict().items()}
         return valid
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
@@ -229,7 +220,7 @@ def train(
         )
         with _interruptible():
             trainer.fit(module, draws, valid if len(valid) else None)
-    net.load_state_dict(keep.weights or module.averaged.module.state_dict())
+    net.load_state_dict(keep.weights or module.averaged.state_dict())
     net.eval()
     return keep.curve, steps if keep.weights is None else keep.best_step
 
