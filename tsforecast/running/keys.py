@@ -17,7 +17,7 @@ from tsforecast.forecast import Forecaster
 
 __all__ = ["digest_of", "model_settings", "task_key"]
 
-FORMAT = 1
+FORMAT = 2
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 

@@ -69,7 +69,10 @@ def encoded(group: Sequence[Fold], said: Said) -> bytes:
     tables = [_table(*two, levels, members) for two in zip(group, said.forecasts, strict=True)]
     schema = tables[0].schema.with_metadata({META: json.dumps(more).encode()})
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    # of forecasts no two are alike: a dictionary of them, or a harder compression, takes time and saves nothing
+    with pq.ParquetWriter(
+        sink, schema, compression="snappy", use_dictionary=["unique_id"], write_statistics=False
+    ) as writer:
         for table in tables:
             if len(table):
                 writer.write_table(table.cast(schema), row_group_size=len(table))

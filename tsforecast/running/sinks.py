@@ -69,7 +69,8 @@ class _File:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         if self.writer is None:
             self.schema = table.schema
-            self.writer = pq.ParquetWriter(self.path, self.schema)
+            repeated = [field.name for field in self.schema if not pa.types.is_floating(field.type)]
+            self.writer = pq.ParquetWriter(self.path, self.schema, use_dictionary=repeated)
         self._waiting.append(table.cast(self.schema))
         while sum(map(len, self._waiting)) >= ROWS:
             whole = pa.concat_tables(self._waiting)
