@@ -70,9 +70,11 @@ class Processes:
         env = dict.fromkeys(THREADS, str(self.threads))
         # a worker that has grown is replaced between two tasks: that is well, and nobody need be told
         warnings.filterwarnings("ignore", message="A worker (was restarted|stopped)", category=UserWarning)
-        self._pool = ProcessPoolExecutor(self.slots, timeout=60, initializer=settle_in, env=env)
+        self._pool = ProcessPoolExecutor(
+            self.slots, timeout=60, initializer=settle_in, initargs=(self.models,), env=env
+        )
         try:  # a worker that does not even start is no fault of a task
-            self._pool.submit(len, self.models).result()
+            self._pool.submit(int).result()
         except BrokenExecutor as error:
             self.close()
             raise ConfigError(f"executor=processes: a worker process cannot start ({error}); use serial") from None

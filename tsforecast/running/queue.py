@@ -19,6 +19,7 @@ FIRST = 16  # series in the first task of a local model, which is timed
 GROWTH = 16
 MOST_BYTES = 4 << 20  # of numbers in one task's answer
 LOTS = 3  # tasks for each worker at least, so that none waits long for the last one
+BRIEF = 0.25  # seconds: to wait for so short a task costs less than to cut it
 
 
 class Queue:
@@ -69,7 +70,8 @@ class Queue:
                 return rest
             size = min(self._size[model], self._most)
             if jobs > 1:
-                size = min(size, -(-(self.left(model) + rest.last - rest.first) // (LOTS * jobs)))
+                lot = -(-(self.left(model) + rest.last - rest.first) // (LOTS * jobs))
+                size = min(size, max(lot, int(BRIEF / self._pace.get(model, BRIEF))))
             task = rest._replace(last=min(rest.first + max(size, 1), rest.last))
             if task.last < rest.last:
                 self._open[model].appendleft(rest._replace(first=task.last))

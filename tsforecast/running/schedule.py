@@ -131,19 +131,26 @@ def _there(
         task, begun = flying.pop(future)
         error = future.exception()
         if error is None:
-            store.record(job, task, future.result())
+            landed.append((task, future.result()))
             queue.learned(task, time.monotonic() - begun)
-            tally.add(task, tell=True)
         elif lost_by(error):
             lost.append(task)
         else:
             raise error
 
+    def record() -> None:
+        while landed:
+            task, receipt = landed.pop(0)
+            store.record(job, task, receipt)
+            tally.add(task, tell=True)
+
+    landed: list[tuple[Stretch, Receipt]] = []
     lost: list[Stretch] = []
     try:
-        while flying or queue:
+        while flying or queue or landed:
             while len(flying) < executor.slots and (task := following()):
                 flying[executor.submit(run_errand, errands.of(task), gpu=task.model in on_gpu)] = task, time.monotonic()
+            record()  # while the workers have something to do
             for future in wait(flying, LOOK, FIRST_COMPLETED).done:
                 land(future)
             executor.tend()
@@ -157,6 +164,7 @@ def _there(
                 flying.clear()
                 executor.start_again()
             while suspects := [*lost, *late]:
+                record()
                 lost.clear()
                 late.clear()
                 for task in suspects:
@@ -164,6 +172,7 @@ def _there(
     except BaseException:
         for future in [f for f in flying if f.done() and not f.cancelled() and f.exception() is None]:
             land(future)
+        record()
         raise
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -48,8 +49,8 @@ def _shared(data: str, plan: Plan, threads: int) -> Job:
     return Job(open_panel(Path(data)), {}, plan, threads)
 
 
-def settle_in() -> None:
-    """What a worker process of ours does first.
+def settle_in(models: Sequence[Forecaster] = ()) -> None:
+    """What a worker process of ours does first; by being told the models it has imported what they need.
 
     Ctrl-C, and the end of a terminal, reach every process there: the main one decides what becomes of the others; where
     it is killed, they end too. And what a model prints is not the answer of the program.
