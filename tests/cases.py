@@ -77,7 +77,7 @@ def poisoned(panel: Panel, ends: np.ndarray, poison: Callable[[np.ndarray], np.n
 
 
 TINY = Training(max_steps=6, batch_size=16, device="cpu")
-SMALL: dict[str, Any] = {"input_size": 14, "hidden_size": 16, "num_layers": 1, "training": TINY}
+SMALL: dict[str, Any] = {"input_size": 14, "hidden_size": 16, "num_layers": 1, "n_seeds": 1, "training": TINY}
 FEW = {"max_p": 1, "max_q": 1, "max_P": 1, "max_Q": 0}
 
 RECIPES: dict[str, Callable[[int], Forecaster]] = {
@@ -93,7 +93,7 @@ RECIPES: dict[str, Callable[[int], Forecaster]] = {
     "rnn": lambda seed: RNN(seed=seed, **SMALL),
     "lstm": lambda seed: LSTM(seed=seed, **SMALL),
     "gru": lambda seed: GRU(seed=seed, **SMALL),
-    "lstm_two_seeds": lambda seed: LSTM(seed=10 * seed, n_seeds=2, **SMALL),
+    "lstm_two_seeds": lambda seed: LSTM(**{**SMALL, "n_seeds": 2, "seed": 10 * seed}),
     "lstm_attention": lambda seed: LSTM(seed=seed, attention=True, **SMALL),
     "lstm_segments": lambda seed: LSTM(seed=seed, patch_size=7, **SMALL),
     "lstm_covariates": lambda seed: LSTM(seed=seed, patch_size=7, **SMALL),

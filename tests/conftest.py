@@ -3,6 +3,7 @@ run that the tests of the command line look at."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,14 @@ from tsforecast.reporting import report
 # a slow machine is no failure
 settings.register_profile("tsforecast", deadline=None)
 settings.load_profile("tsforecast")
+
+
+def pytest_configure() -> None:
+    """Tests send signals that a shell or nohup may have told us, and with us our children, to ignore."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
+
 
 MAY = ("dask", "notebook")
 """Words in the names of tests that may use the network."""

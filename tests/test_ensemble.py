@@ -90,7 +90,7 @@ def test_a_member_that_said_nothing_at_all_leaves_no_number() -> None:
 
 
 def test_a_recipe_names_its_members_by_their_seeds() -> None:
-    assert members_of(LSTM(seed=4, n_seeds=2)) == {"seed 4": LSTM(seed=4), "seed 5": LSTM(seed=5)}
+    assert members_of(LSTM(seed=4, n_seeds=2)) == {f"seed {seed}": LSTM(seed=seed, n_seeds=1) for seed in (4, 5)}
     assert members_of(Naive()) == {"": Naive()}
 
 
@@ -109,7 +109,7 @@ def data() -> Panel:
     return sensors()
 
 
-LSTMS = LSTM(seed=3, n_seeds=3, **SMALL)
+LSTMS = LSTM(**{**SMALL, "seed": 3, "n_seeds": 3})
 FOLDS = Plan(horizon=5, n_windows=2)
 
 

@@ -109,8 +109,8 @@ def test_before_training_a_network_answers_as_the_linear_map_it_starts_from() ->
     network, alone, ridge = (
         recipe.fit(fold.training, HORIZON).predict([fold.view])[0]
         for recipe in (
-            LSTM(**plan, hidden_size=8, patch_size=7, training=still),
-            LSTM(**plan, hidden_size=8, patch_size=7, linear=False, training=still),
+            LSTM(**plan, n_seeds=1, hidden_size=8, patch_size=7, training=still),
+            LSTM(**plan, n_seeds=1, hidden_size=8, patch_size=7, linear=False, training=still),
             Ridge(**plan),
         )
     )
@@ -123,7 +123,7 @@ def test_where_nothing_is_left_to_find_the_network_stays_the_linear_map() -> Non
     solved again on everything."""
     past = panel(10 + np.sin(np.arange(400) / 5))
     training = Training(max_steps=40, device="cpu", learning_rate=0.05, relative=0.0)
-    fitted = LSTM(input_size=30, hidden_size=16, training=training, residual="last").fit(past, 12)
+    fitted = LSTM(input_size=30, hidden_size=16, n_seeds=1, training=training, residual="last").fit(past, 12)
     assert fitted.curves["valid_loss"].idxmin() == 0 and fitted.curves["step"][0] == 0
     ridge = Ridge(input_size=30).fit(past, 12)
     np.testing.assert_allclose(fitted.predict(past).point, ridge.predict(past).point, atol=2e-4)
@@ -153,7 +153,7 @@ def test_dropout_is_for_training_only() -> None:
 def test_several_seeds_are_the_mean_of_single_ones() -> None:
     past = sensors()
     settings = {**SMALL, "quantiles": (0.5,)}
-    both = LSTM(seed=4, n_seeds=2, **settings).fit(past, HORIZON)
+    both = LSTM(**{**settings, "seed": 4, "n_seeds": 2}).fit(past, HORIZON)
     singles = [LSTM(seed=seed, **settings).fit(past, HORIZON) for seed in (4, 5)]
     mean = np.mean([one.predict(past).point for one in singles], axis=0)
     np.testing.assert_allclose(both.predict(past).point, mean, rtol=1e-14)
@@ -207,7 +207,7 @@ def test_a_planted_season_is_learnt(recipe: type) -> None:
 
 
 def test_on_random_walks_it_is_about_the_naive_forecast() -> None:
-    model = LSTM(input_size=16, patch_size=4, hidden_size=16, num_layers=1, training=SHORT)
+    model = LSTM(input_size=16, patch_size=4, hidden_size=16, num_layers=1, n_seeds=1, training=SHORT)
     assert 0.9 < mae(model, walks(), 5) < 1.06
 
 
@@ -217,7 +217,14 @@ def test_an_effect_that_is_known_ahead_is_used() -> None:
     values = 10 + 2 * price + 0.1 * rng.normal(size=600)
     with_price = panel(values[:300], values[300:], futr=price)
     without = replace(with_price, futr=price[:, None][:, :0], futr_names=())
-    model = LSTM(input_size=20, patch_size=4, hidden_size=24, num_layers=1, training=replace(SHORT, learning_rate=0.01))
+    model = LSTM(
+        input_size=20,
+        patch_size=4,
+        hidden_size=24,
+        num_layers=1,
+        n_seeds=1,
+        training=replace(SHORT, learning_rate=0.01),
+    )
     assert mae(model, without, 5) > 0.6
     assert mae(model, with_price, 5) < 0.35
 

@@ -20,12 +20,22 @@ def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: i
 
 
 @pytest.mark.parametrize(
-    ("windows", "share"), [(500, 0.1), (8_000, 0.1), (128_000, 0.1), (128_100, 0.0), (270_000, 0.0)]
+    ("windows", "horizon", "share"),
+    [
+        (500, 6, 0.1),
+        (128_000, 6, 0.1),
+        (128_100, 6, 0.0),
+        (270_000, 48, 0.0),
+        (256_000, 150, 0.1),  # four passes over targets that 150 windows share
+        (256_000, 149, 0.0),
+    ],
 )
-def test_a_tenth_is_held_out_where_each_window_is_seen_eight_times_or_more(windows: int, share: float) -> None:
+def test_a_tenth_is_held_out_where_windows_or_values_are_seen_too_often(
+    windows: int, horizon: int, share: float
+) -> None:
     """4,000 steps of 256 windows are 8 passes over 128,000 windows. A training cut short holds out the same."""
-    assert Training().held_out(windows) == Training(max_steps=7).held_out(windows) == share
-    assert Training(val_share=0.3).held_out(windows) == 0.3 and Training(val_share=0).held_out(windows) == 0
+    assert Training().held_out(windows, horizon) == Training(max_steps=7).held_out(windows, horizon) == share
+    assert Training(val_share=0.3).held_out(windows, 6) == 0.3 and Training(val_share=0).held_out(windows, 6) == 0
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_networks_of_several_seeds_leave_their_points_in_the_result_and_one_leav
     brief = Training(max_steps=5)
     whole = run(
         Plan(horizon=4, n_windows=3), DATA, lstm=LSTM(n_seeds=2, hidden_size=4, training=brief), naive=Naive(),
-        one=LSTM(hidden_size=4, training=brief),
+        one=LSTM(n_seeds=1, hidden_size=4, training=brief),
     )  # fmt: skip
     assert set(whole.members["model"]) == {"lstm"} and len(whole.members) == 2 * 3 * 3 * 4
     mean = whole.members.groupby(["fold", "unique_id", "step"])["forecast"].mean().to_numpy()

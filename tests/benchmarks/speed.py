@@ -6,7 +6,7 @@
 step      milliseconds of a training step against a bare torch loop of the same network: see training_step.py.
 accuracy  seconds to an OWA on M4 Hourly, from scratch, of fitting and forecasting; reading the files is not counted,
           nor what a first call of a library costs.
-          Ours: the default recipe, each line a training of its own with a complete schedule of so many steps.
+          Ours: one network of the default recipe, each line a training of its own with a schedule of so many steps.
           Theirs: one long training with their own defaults, forecasts after the --marks: see peers_speed.py.
           The season before and Naive2 stand beside them: what is reached without any training is no merit of one.
 origins   one fitted network forecasts the last 1,000 origins of one long series (taxi, bundled), one step apart,
@@ -128,7 +128,7 @@ def our_curve(this: m4.Task, schedule: Sequence[int], seed: int) -> list[Reached
 
 
 def lstm(steps: int, seed: int = 0) -> tsf.LSTM:
-    return tsf.LSTM(seed=seed, training=tsf.Training(max_steps=steps, device="cpu"))
+    return tsf.LSTM(seed=seed, n_seeds=1, training=tsf.Training(max_steps=steps, device="cpu"))
 
 
 def curve_rows(label: str, curve: Sequence[Reached], remark: str = "") -> list[Row]:

@@ -60,7 +60,7 @@ class _Recurrent:
     scaling: str = "standard"
     residual: Literal["auto", "seasonal", "last", "none"] = "auto"
     linear: bool = True
-    n_seeds: int = 1
+    n_seeds: int = 2
     seed: int = 0
     quantiles: tuple[float, ...] = QUANTILES
     training: Training = field(default_factory=Training)
@@ -117,11 +117,11 @@ class _Recurrent:
         return FittedEnsemble(horizon, networks, table)
 
     def brief(self) -> Self:
-        """The same model with little training, on the CPU, where the same numbers give the same bits: its forecasts are
-        poor, but it looks at what the whole one looks at."""
+        """One network with little training, on the CPU, where the same numbers give the same bits: its forecasts are
+        poor, but it looks at what the whole model looks at."""
         steps = min(self.training.max_steps or BRIEF_STEPS, BRIEF_STEPS)
         training = replace(self.training, max_steps=steps, device="cpu")
-        return replace(self, n_seeds=min(self.n_seeds, 2), training=training)
+        return replace(self, n_seeds=1, training=training)
 
     def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
         """Seconds that a fit on `past` takes at most (it may stop early), and bytes beside the data.
@@ -144,7 +144,7 @@ class _Recurrent:
 
     def _split(self, past: Panel, horizon: int) -> Split:
         whole = split_by_time(past, horizon, 0, LEAST_CONTEXT)
-        share = self.training.held_out(whole.n_train)
+        share = self.training.held_out(whole.n_train, horizon)
         if not share:
             return whole
         valid = max(int(share * float(np.median(past.lengths))), horizon)
