@@ -101,13 +101,13 @@ class Filed:
                 raise self._unreadable(error) from None
         # copies, so that no slice keeps its whole row group
         tables = [table.take(np.arange(len(table))) for table in self._slices(ranges, None)]
-        found: pd.DataFrame = pa.concat_tables(tables).to_pandas().reset_index(drop=True)
+        found: pd.DataFrame = pa.concat_tables(tables).to_pandas(use_threads=False).reset_index(drop=True)
         return found
 
     def pieces(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """All rows in their order, of some columns."""
         for group in range(len(self._borders) - 1):
-            yield self._group(group, tuple(columns)).to_pandas()
+            yield self._group(group, tuple(columns)).to_pandas(use_threads=False)
 
     @cached_property
     def _file(self) -> Any:
