@@ -88,15 +88,22 @@ def make_job(panel: Panel, models: Mapping[str, Forecaster], plan: Plan, threads
     return job
 
 
-def _observed(panel: Panel, first: int) -> int:
-    """Values that were observed in some of the series."""
-    return int(np.isfinite(gathered(panel, first, min(first + BLOCK, len(panel))).values).sum())
+def _extent(panel: Panel) -> tuple[int, Any, Any]:
+    """How many values were observed, the first time and the last."""
+    observed, first, last = 0, [], []
+    for a in range(0, len(panel), BLOCK):
+        part = gathered(panel, a, min(a + BLOCK, len(panel)))
+        observed += int(np.isfinite(part.values).sum())
+        first.append(part.times[part.starts].min())
+        last.append(part.last_times.max())
+    return observed, min(first), max(last)
 
 
 def facts_of(job: Job, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a result says of its folds and data."""
     panel, plan, folds = job.panel, job.plan, job.folds
     skipped = {f.number: len(panel) - len(f.rows) for f in folds if len(f.rows) < len(panel)}
+    observed, first, last = _extent(panel)
     window = "expanding" if plan.train_size is None else f"sliding over {plan.train_size} steps"
     return {
         **(more or {}),
@@ -113,9 +120,9 @@ def facts_of(job: Job, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "freq": panel.freq.name,
         "season_length": panel.season_length,
         "n_series": len(panel),
-        "n_observations": sum(_observed(panel, a) for a in range(0, len(panel), BLOCK)),
-        "first_time": panel.freq.show(panel.times[panel.starts].min()),
-        "last_time": panel.freq.show(panel.last_times.max()),
+        "n_observations": observed,
+        "first_time": panel.freq.show(first),
+        "last_time": panel.freq.show(last),
         "skipped": {str(k): v for k, v in skipped.items()},
         "futr_exog": list(panel.futr_names),
         "hist_exog": list(panel.hist_names),

@@ -204,6 +204,7 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
         learners = _shared(np.flatnonzero(learns), folds[-1].learners if folds else None)
         known = (ends - panel.starts).astype(np.min_scalar_type(int(panel.lengths.max())))
         folds.append(Fold(number, panel, known, learners, _shared(np.flatnonzero(scored), learners), plan))
+    panel.let_go()
     if not used.all():
         raise DataError(_no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
     return folds

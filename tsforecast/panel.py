@@ -6,6 +6,7 @@ A `Panel` is what has been observed; a `Future` is what is known ahead, and has 
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ Times = npt.NDArray[Any]  # datetime64[us] or int64
 
 BLOCK = 1 << 18
 """Steps that a statistic of all series takes at once."""
+MANY = 2048
+"""Series that are hashed before what was mapped is let go."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,15 +218,27 @@ class Panel:
             values = np.concatenate([values, calendar_values(self.freq, times, self.calendar)], axis=2)
         return Future(self.ids, times, values, self.futr_names)
 
+    def let_go(self) -> None:
+        """Of arrays that are mapped from files, nothing need stay in memory: what is needed again is read again."""
+        for array in (self.values, self.times, self.hist, self.futr):
+            root: Any = array
+            while isinstance(root.base, np.ndarray):
+                root = root.base
+            mapped: Any = getattr(root, "_mmap", None)
+            if hasattr(mapped, "madvise"):  # not on Windows
+                mapped.madvise(mmap.MADV_DONTNEED)
+
     def fingerprint(self) -> str:
         """sha256 over ids, grid and every observed number: equal data have equal ones, however they were read."""
         digest = hashlib.sha256(
             repr((self.ids, self.freq, self.season_length, self.hist_names, self.futr_names)).encode()
         )
         digest.update(np.ascontiguousarray(self.lengths).tobytes())
-        for a, b in zip(self.starts, self.ends, strict=True):
+        for i, (a, b) in enumerate(zip(self.starts, self.ends, strict=True), 1):
             for array in (self.times, self.values, self.hist, self.futr):
                 digest.update(np.ascontiguousarray(array[a:b]).reshape(-1).view(np.uint8).data)
+            if i % MANY == 0:
+                self.let_go()
         return digest.hexdigest()
 
     def to_frame(self) -> pd.DataFrame:

@@ -90,6 +90,7 @@ class Filed:
             for row, name in zip(found, columns, strict=True):
                 row[at : at + len(table)] = table.column(name).to_numpy()
             at += len(table)
+            del table  # before the next row group is read
         return found
 
     def frame(self, ranges: Ranges | None = None) -> pd.DataFrame:
@@ -99,15 +100,15 @@ class Filed:
                 return pd.read_parquet(self.path)
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
-        # copies, so that no slice keeps its whole row group
-        tables = [table.take(np.arange(len(table))) for table in self._slices(ranges, None)]
-        found: pd.DataFrame = pa.concat_tables(tables).to_pandas().reset_index(drop=True)
+        tables = list(map(_copied, self._slices(ranges, None)))
+        self._last = None, None
+        found: pd.DataFrame = pa.concat_tables(tables).to_pandas(use_threads=False).reset_index(drop=True)
         return found
 
     def pieces(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """All rows in their order, of some columns."""
         for group in range(len(self._borders) - 1):
-            yield self._group(group, tuple(columns)).to_pandas()
+            yield self._group(group, tuple(columns)).to_pandas(use_threads=False)
 
     @cached_property
     def _file(self) -> Any:
@@ -142,3 +143,8 @@ class Filed:
 
     def _unreadable(self, error: Exception) -> DataError:
         return DataError(f"{self.path.parent}: the run cannot be read ({error}); run the backtest again")
+
+
+def _copied(table: Any) -> Any:
+    """Without the row group that it is a slice of."""
+    return table.take(np.arange(len(table)))

@@ -27,7 +27,7 @@ __all__ = ["Cube", "Layout", "cubes", "forecasts_of"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-CELLS = 1 << 17  # forecast values of one model in a cube
+CELLS = 1 << 16  # forecast values of one model in a cube
 BLOCK = 1 << 13  # of these, whose quantiles are looked at together
 
 

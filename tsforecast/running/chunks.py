@@ -53,7 +53,7 @@ def gathered(panel: Panel, first: int, last: int) -> Panel:
     ends = np.cumsum(lengths)
     starts = ends - lengths
     rows = np.repeat(panel.starts[first:last] - starts, lengths) + np.arange(int(lengths.sum()))
-    return replace(
+    own = replace(
         panel,
         ids=panel.ids[first:last],
         starts=starts,
@@ -63,6 +63,8 @@ def gathered(panel: Panel, first: int, last: int) -> Panel:
         hist=np.asarray(panel.hist[rows]),
         futr=np.asarray(panel.futr[rows]),
     )
+    panel.let_go()
+    return own
 
 
 def _between(rows: npt.NDArray[np.int64], first: int, last: int) -> npt.NDArray[np.int64]:

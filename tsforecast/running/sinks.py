@@ -66,7 +66,7 @@ class _File:
 
     def add(self, frame: pd.DataFrame) -> None:
         """More rows."""
-        table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
         if self.writer is None:
             self.schema = table.schema
             repeated = [field.name for field in self.schema if not pa.types.is_floating(field.type)]

@@ -48,6 +48,7 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
                     whole = within(fold, batch[0][0].first, batch[-1][0].last)
                     for name, frame in _said(whole, end_to_end(forecasts)):
                         yield name, _of(model, fold, frame)
+                    job.panel.let_go()
                 yield "tasks", _of(model, fold, pd.DataFrame(seconds))
             for _, said in answers:
                 if said.curves is not None:
