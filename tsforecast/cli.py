@@ -28,6 +28,10 @@ __all__ = ["main"]
 Quiet = Annotated[bool, OUTPUT("--quiet", "-q", help="Print nothing but errors.")]
 Json = Annotated[bool, OUTPUT("--json", help="Print the answer as JSON.")]
 
+# Arrow's usual allocator reserves a GiB of addresses when it is imported, and keeps memory that is free; jemalloc is in
+# the Linux wheels
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc" if sys.platform == "linux" else "system")
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -263,8 +267,6 @@ def _tell(result: "BacktestResult", report: Path, claims: "dict[str, Claim]", qu
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    if sys.platform == "linux":  # of Arrow's allocators this one gives memory back soonest
-        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
     sys.exit(leave(app, argv))
 
 

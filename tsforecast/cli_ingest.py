@@ -1,7 +1,6 @@
 """The command that turns large files into a dataset on disk."""
 # Without `from __future__ import annotations`: typer and `settings_from` need the types of the options themselves.
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +11,6 @@ if TYPE_CHECKING:
     from tsforecast.config import RunConfig
 
 __all__ = ["ingest"]
-
-# pyarrow's usual allocator reserves a GiB of addresses when it is imported, which are missing where they are limited
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 _READING = (
     "data", "config", "set_", "time", "target", "id", "freq", "season_length", "missing", "layout", "hist_exog",
