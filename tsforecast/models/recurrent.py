@@ -48,7 +48,8 @@ class _Recurrent:
                  whichever of the two has been closer in the past
     linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
                  the closed-form solution for it (`Ridge`)
-    n_seeds      networks trained from seeds one after the other from `seed` on, their quantiles averaged
+    n_seeds      networks trained from different seeds, their quantiles averaged: two are more accurate than one, and
+                 their spread tells how much is luck. A backtest in worker processes trains them side by side
     """
 
     input_size: int | None = None
