@@ -19,7 +19,7 @@ TENSOR_ROOMS = (
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses")
-JUDGES = ("backtesting", "ensemble", "folds", "results", "ingesting*", "running*", "judging*", "auditing*", "planning*")
+JUDGES = ("backtesting", "ensemble", "fold*", "results", "ingesting*", "running*", "judging*", "auditing*", "planning*")
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""

@@ -18,7 +18,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.errors import ConfigError, DataError, listing
+from tsforecast.errors import ConfigError, DataError
+from tsforecast.fold_faults import no_fold, no_series
 from tsforecast.panel import Panel, View
 
 __all__ = ["Fold", "Plan", "make_folds", "most_windows"]
@@ -199,14 +200,14 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
         if panel.n_own_futr:
             scored &= ends + plan.reach <= panel.ends
         if not scored.any():
-            raise DataError(_no_series(panel, plan, number, need, alive))
+            raise DataError(no_series(panel, plan, number, need, alive))
         used |= scored
         learners = _shared(np.flatnonzero(learns), folds[-1].learners if folds else None)
         known = (ends - panel.starts).astype(np.min_scalar_type(int(panel.lengths.max())))
         folds.append(Fold(number, panel, known, learners, _shared(np.flatnonzero(scored), learners), plan))
     panel.let_go()
     if not used.all():
-        raise DataError(_no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
+        raise DataError(no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
     return folds
 
 
@@ -258,46 +259,3 @@ def _is_whole(value: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _windows(plan: Plan) -> str:
-    gap = f" after a gap of {plan.gap}" if plan.gap else ""
-    if plan.n_windows == 1:
-        return f"1 window of horizon {plan.horizon}{gap}"
-    return f"{plan.n_windows} windows of horizon {plan.horizon}{gap}, {plan.step_size} steps apart"
-
-
-def _no_series(panel: Panel, plan: Plan, number: int, need: int, alive: npt.NDArray[np.bool_]) -> str:
-    """Why a fold has no series: the longest one is too short for so many windows, or nothing was observed."""
-    assert plan.n_windows is not None and plan.step_size is not None
-    row = int(np.argmax(np.where(alive, panel.lengths, -1)))
-    length, whole = int(panel.lengths[row]), need + plan.reach + (plan.n_windows - 1) * plan.step_size
-    if length >= whole:
-        return (
-            f"window {number + 1} of {plan.n_windows}: no series has an observed value at the steps that are forecast; "
-            "use fewer windows or another step_size"
-        )
-    fits = (length - need - plan.reach) // plan.step_size + 1
-    advice = f"use n_windows={fits} or fewer" if fits >= 1 else "use a shorter horizon"
-    needs = " needs" if plan.n_windows == 1 else ", need"
-    return (
-        f"series '{panel.ids[row]}' is too short: it has {length} steps, but {_windows(plan)}{needs} {whole} "
-        f"({need} before the first cutoff); {advice}"
-    )
-
-
-def _no_fold(panel: Panel, plan: Plan, need: int, alive: npt.NDArray[np.bool_], lost: Ints) -> str:
-    """Why the first of the lost series is in no fold, and what to do."""
-    row = int(lost[0])
-    length, whole = int(panel.lengths[row]), need + plan.reach
-    if length < whole:
-        why = f"is too short: it has {length} steps, but one window needs {whole} ({need} before the cutoff)"
-        advice = "leave it out, or use a shorter horizon"
-    elif not alive[row]:
-        last = panel.freq.show(panel.last_times[row])
-        why = f"ends at {last}, before the steps that are forecast in {_windows(plan)}"
-        advice = "leave it out, use more windows, or count every series from its end (align=end)"
-    else:
-        why, advice = f"has no observed value at the steps that are forecast in {_windows(plan)}", "leave it out"
-    others = f" (likewise {listing(panel.ids[i] for i in lost[1:])})" if len(lost) > 1 else ""
-    return f"series '{panel.ids[row]}' {why}; {advice}{others}"
