@@ -19,7 +19,6 @@ from tsforecast import progress
 from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.models.encoding import Encoding
-from tsforecast.models.losses import masked_mean, pinball, relative_error
 from tsforecast.models.naive import Naive
 from tsforecast.models.nets import SegmentRNN
 from tsforecast.models.recurrent import LSTM
@@ -30,40 +29,6 @@ from tsforecast.windows import Windows, split_by_time
 
 LEVELS = (0.1, 0.5, 0.9)
 NAN = torch.nan
-
-
-def test_the_pinball_loss_is_twice_the_quantile_loss_and_the_absolute_error_at_the_median() -> None:
-    rng = np.random.default_rng(0)
-    y, f = rng.normal(size=(7, 4, 1)), rng.normal(size=(7, 4, 3))
-    loss = pinball(torch.tensor(f), torch.tensor(y), torch.tensor(LEVELS)).numpy()
-    for k, q in enumerate(LEVELS):
-        by_hand = 2 * (y[:, :, 0] - f[:, :, k]) * (q - (y[:, :, 0] < f[:, :, k]))
-        np.testing.assert_allclose(loss[:, :, k], by_hand, rtol=1e-6)
-    np.testing.assert_allclose(loss[:, :, 1], np.abs(y[:, :, 0] - f[:, :, 1]), rtol=1e-6)
-
-
-def test_the_relative_error_is_the_term_of_smape_and_growing_does_not_lower_it() -> None:
-    y, f = torch.tensor([4.0, 0.0, -3.0, NAN]), torch.tensor([2.0, 0.0, 3.0, 1.0], requires_grad=True)
-    loss = relative_error(f, y)
-    np.testing.assert_allclose(loss.detach(), [2 * 2 / 6, 0, 2, np.nan])
-    masked_mean(loss, ~y.isnan()).backward()
-    # of y = 4, f = 2: -2 / 6, the denominator held constant; with it the gradient would be -2 / 6 - 2 * 2 / 36
-    np.testing.assert_allclose(f.grad, np.array([-2 / 6, 0, 2 / 6, 0]) / 3, rtol=1e-6)
-
-
-def test_a_target_that_was_not_observed_moves_no_weight() -> None:
-    target = torch.tensor([[1.0], [NAN]]).unsqueeze(2)
-    for loss in (lambda f: pinball(f, target, torch.tensor([0.5])), lambda f: relative_error(f, target)):
-        forecast = torch.tensor([[2.0], [5.0]]).unsqueeze(2).requires_grad_()
-        masked_mean(loss(forecast), ~target.isnan()).backward()
-        assert torch.isfinite(forecast.grad).all() and forecast.grad[1] == 0 and forecast.grad[0] != 0
-
-
-def test_the_mean_of_nothing_observed_is_zero_and_a_forecast_that_is_nan_is_no_missing_target() -> None:
-    loss = torch.tensor([[1.0, 3.0], [NAN, NAN]])
-    assert masked_mean(loss, torch.tensor([[True], [False]])) == 2
-    assert masked_mean(loss, torch.zeros(2, 1, dtype=torch.bool)) == 0
-    assert torch.isnan(masked_mean(loss, torch.ones(2, 1, dtype=torch.bool)))
 
 
 class Bench:

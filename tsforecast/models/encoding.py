@@ -59,18 +59,20 @@ class Encoding:
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
-        context, known = batch.context, batch.futr
-        length = context.shape[1]
-        missing = context.isnan()
+        context, known, past_only = batch.context, batch.futr, batch.hist.shape[2]
+        rows, length, own = len(context), context.shape[1], self.own_channels
+        gaps = bool(context.sum().isnan())
         scale = self.transform.fit(context)
-        channels = [scale.apply(context).float(), (~missing).float()]
-        if batch.hist.shape[2]:
-            channels.append(Standard().fit(batch.hist).apply(batch.hist).float())
+        x = torch.empty(rows, length, own + past_only + known.shape[2], dtype=torch.float32, device=context.device)
+        x[:, :, :1] = scale.apply(context)
+        x[:, :, 1:own] = ~context.isnan() if gaps else 1
+        if past_only:
+            x[:, :, own : own + past_only] = Standard().fit(batch.hist).apply(batch.hist)
         if known.shape[2]:
-            known = torch.nan_to_num((known - self.futr_mean) / self.futr_std, nan=0.0).float()
-            channels.append(known[:, :length])
-        x = torch.cat(channels, dim=2).nan_to_num_(nan=0.0)
-        return Encoded(x, known[:, length:].float(), self._base(batch, scale, bool(missing.any())), scale)
+            known = torch.nan_to_num((known - self.futr_mean) / self.futr_std, nan=0.0)
+            x[:, :, own + past_only :] = known[:, :length]
+        x.nan_to_num_(nan=0.0)
+        return Encoded(x, known[:, length:].float(), self._base(batch, scale, gaps), scale)
 
     def _base(self, batch: Batch, scale: Map, gaps: bool) -> Tensor:
         context, horizon = batch.context, batch.futr.shape[1] - batch.context.shape[1]

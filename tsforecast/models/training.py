@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tsforecast import progress
 from tsforecast.models.encoding import Encoding
-from tsforecast.models.losses import masked_mean, pinball, relative_error
+from tsforecast.models.losses import pinball, relative_error, shares
 from tsforecast.models.sampling import Draws, Places, validation_windows
 from tsforecast.models.schedule import Training, pick_device
 from tsforecast.windows import Split, Windows
@@ -60,17 +60,19 @@ class ForecastModule(pl.LightningModule):
         with torch.autocast(seen.x.device.type, torch.bfloat16, enabled=self.training and self.halves):
             out = net(seen.x, seen.known)
         out = out.float() + seen.base
-        target = seen.target(batch.target)
+        scaled = seen.target(batch.target)
+        there = ~scaled.isnan()
+        target = scaled.nan_to_num_(nan=0.0)
         # a context that hardly moves makes any target huge: such windows count no more than others
-        size = torch.nan_to_num(target.abs(), nan=0.0).amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
-        seen_target = ~target.isnan()
-        loss = masked_mean(pinball(out, target, self.levels) / size, seen_target)
+        size = target.abs().amax(1, keepdim=True).clamp_min_(OUTSIZED) / OUTSIZED
+        loss = pinball(out, target, self.levels, shares(there) / size)
         weight = self.training_settings.relative
         if weight:
-            positive = ~((batch.context <= 0).any(1, keepdim=True) | (batch.target <= 0).any(1, keepdim=True))
+            least = [part.nan_to_num(nan=1.0).amin(1, keepdim=True) for part in (batch.context, batch.target)]
+            positive = torch.minimum(*least) > 0
             median = seen.units(out[:, :, self.median : self.median + 1])
-            relative = relative_error(median, batch.target)
-            loss = loss + weight * masked_mean(relative, positive & seen_target).float()
+            relative = relative_error(median, batch.target.nan_to_num(nan=0.0), shares(positive & there))
+            loss = loss + weight * relative.float()
         return loss
 
     def training_step(self, batch: Places, batch_idx: int) -> Tensor:
@@ -79,10 +81,13 @@ class ForecastModule(pl.LightningModule):
             loss = loss + self.training_settings.l1 * sum(p.abs().sum() for p in self.net.parameters())
         return loss
 
+    def on_train_start(self) -> None:
+        self.pairs = list(zip(self.averaged.parameters(), self.net.parameters(), strict=True))
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         window = max(min(self.global_step / SO_FAR, self.steps / OF_ALL), 1.0)
         with torch.no_grad():
-            for mean, weight in zip(self.averaged.parameters(), self.net.parameters(), strict=True):
+            for mean, weight in self.pairs:
                 mean.lerp_(weight, 1 / window)
 
     def validation_step(self, batch: Places, batch_idx: int) -> Tensor:
