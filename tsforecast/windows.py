@@ -24,6 +24,7 @@ from tsforecast.panel import Panel, View
 __all__ = ["Batch", "Split", "Windows", "contexts", "split_by_time"]
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class Batch(NamedTuple):
@@ -136,9 +137,18 @@ def contexts(views: list[View], input_size: int) -> Batch:
         rows = ends[:, None] - input_size + np.arange(input_size)
         inside = rows >= starts[:, None]
         rows = np.where(inside, rows, 0)
-        values.append(np.where(inside, pasts[0].values[rows], np.nan))
-        hist.append(np.where(inside[:, :, None], pasts[0].hist[rows], np.nan))
-        known.append(np.where(inside[:, :, None], pasts[0].futr[rows], np.nan))
+        values.append(_taken(pasts[0].values, rows, inside))
+        hist.append(_taken(pasts[0].hist, rows, inside))
+        known.append(_taken(pasts[0].futr, rows, inside))
     futr = np.concatenate([np.concatenate(known), np.concatenate([view.future.futr for view in views])], axis=1)
     whole = torch.from_numpy(np.concatenate(values)).unsqueeze(2)
     return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr))
+
+
+def _taken(array: Floats, rows: Ints, inside: npt.NDArray[np.bool_]) -> Floats:
+    """These rows `[N, L]` of an array, NaN where they are not inside."""
+    if array.size == 0:  # no covariates: looking up every row of nothing takes as long as of something
+        return np.full((*rows.shape, *array.shape[1:]), np.nan)
+    found = array[rows]
+    found[~inside] = np.nan
+    return found
