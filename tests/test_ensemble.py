@@ -89,8 +89,11 @@ def test_a_member_that_said_nothing_at_all_leaves_no_number() -> None:
     assert found.levels == (0.1, 0.5) and np.isnan(found.quantiles).all() and np.isnan(found.point).all()
 
 
-def test_a_recipe_names_its_members_by_their_seeds() -> None:
-    assert members_of(LSTM(seed=4, n_seeds=2)) == {f"seed {seed}": LSTM(seed=seed, n_seeds=1) for seed in (4, 5)}
+def test_a_recipe_names_its_members_by_their_seeds_and_they_look_back_as_it_says_in_turn() -> None:
+    shares = {4: 1.0, 5: 0.5, 6: 1.0}
+    members = {f"seed {seed}": LSTM(seed=seed, n_seeds=1, look_back=(share,)) for seed, share in shares.items()}
+    assert members_of(LSTM(seed=4, n_seeds=3)) == members
+    assert members_of(members["seed 5"]) == {"seed 5": members["seed 5"]}
     assert members_of(Naive()) == {"": Naive()}
 
 

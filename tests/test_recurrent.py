@@ -15,6 +15,7 @@ from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive
 from tsforecast.models.nets import SegmentRNN
 from tsforecast.models.recurrent import GRU, LSTM, RNN
+from tsforecast.models.settle import context_size
 from tsforecast.models.training import Training
 from tsforecast.panel import Panel
 
@@ -160,6 +161,18 @@ def test_several_seeds_are_the_mean_of_single_ones() -> None:
     assert set(both.curves["seed"]) == {4, 5} and list(both.curves) == ["seed", "step", "train_loss", "valid_loss"]
 
 
+def test_without_a_context_length_every_second_network_looks_half_as_far_back() -> None:
+    past = sensors((90, 80))
+    settings = {**SMALL, "input_size": None, "n_seeds": 3}
+    fitted = LSTM(**settings).fit(past, HORIZON)
+    assert context_size(past, HORIZON) == 28
+    assert [net.input_size for net in fitted.members.values()] == [28, 14, 28]
+    half = LSTM(**settings | {"input_size": 14, "seed": 1, "n_seeds": 1}).fit(past, HORIZON).predict(past)
+    np.testing.assert_array_equal(fitted.members["seed 1"].predict(past).point, half.point)
+    given = LSTM(**settings | {"input_size": 14}).fit(past, HORIZON)
+    assert {net.input_size for net in given.members.values()} == {14}
+
+
 def test_the_point_forecast_is_the_median() -> None:
     past = sensors()
     answer = GRU(**SMALL).fit(past, HORIZON).predict(past)
@@ -270,6 +283,8 @@ def test_recipes_are_values_and_say_what_they_are() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"look_back": ()}, r"lstm\.look_back=\[\]: give one or more numbers above 0, at most 100"),
+        ({"look_back": (1, 0)}, r"lstm\.look_back=\[1\.0, 0\.0\]: give one or more numbers above 0"),
         ({"hidden_size": 0}, r"lstm\.hidden_size=0: must be between 1 and 8192"),
         ({"patch_size": -1}, r"lstm\.patch_size=-1"),
         ({"n_seeds": 0}, r"lstm\.n_seeds=0"),

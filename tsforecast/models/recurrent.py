@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -14,29 +15,34 @@ from torch import nn
 from tsforecast import progress
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
-from tsforecast.models.answers import Answer, Covariates, forecast_views
+from tsforecast.forecast import QUANTILES, check_quantiles
+from tsforecast.models.answers import Covariates
 from tsforecast.models.encoding import Encoding
+from tsforecast.models.fitted_network import FittedNetwork
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
 from tsforecast.models.training import Curve, Training, pick_device, train
-from tsforecast.panel import Panel, View
+from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Batch, Split, Windows, split_by_time
+from tsforecast.windows import Split, Windows, split_by_time
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
 LEAST_CONTEXT = 2  # a single value has no size to scale by
 BRIEF_STEPS = 60
 TIMED_STEPS = (20, 80)
+MOST_LOOK_BACK = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Recurrent:
     """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
 
-    input_size   steps of context; None: two weeks of a daily cycle, else three or four seasons or two horizons
+    input_size   steps of context; None: two weeks of a daily cycle, else three or four seasons or two horizons, times
+                 `look_back`
+    look_back    shares of that context, for the networks in turn: a short look back is often as good as a long one, and
+                 their mean better than that of two alike. Where `input_size` is given, all networks have that
     patch_size   steps that become one token; 1 is the classic step-by-step form; None: whole seasons where they leave
                  7 tokens or more, else a part of a season that leaves 4 to 32; 1 for very short contexts
     hidden_size  width of the state
@@ -49,10 +55,11 @@ class _Recurrent:
     linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
                  the closed-form solution for it (`Ridge`)
     n_seeds      networks trained from different seeds, their quantiles averaged: two are more accurate than one, and
-                 their spread tells how much is luck. A backtest in worker processes trains them side by side
+                 their spread tells how much is luck. A backtest trains them side by side where that pays
     """
 
     input_size: int | None = None
+    look_back: tuple[float, ...] = (1.0, 0.5)
     patch_size: int | None = None
     hidden_size: int = 128
     num_layers: int = 2
@@ -76,6 +83,12 @@ class _Recurrent:
             value = getattr(self, field_name)
             if value is not None and not 1 <= value <= most:
                 raise ConfigError(f"{self.name}.{field_name}={value}: must be between 1 and {most}")
+        object.__setattr__(self, "look_back", tuple(float(share) for share in self.look_back))
+        if not self.look_back or min(self.look_back) <= 0 or max(self.look_back) > MOST_LOOK_BACK:
+            raise ConfigError(
+                f"{self.name}.look_back={list(self.look_back)}: give one or more numbers above 0, "
+                f"at most {MOST_LOOK_BACK}"
+            )
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"{self.name}.dropout={self.dropout}: must be at least 0 and below 1")
         if self.residual not in ("auto", "seasonal", "last", "none"):
@@ -84,16 +97,15 @@ class _Recurrent:
 
     def members(self) -> dict[str, Self]:
         """The recipes of the networks one by one, by the name of their seed."""
-        seeds = range(self.seed, self.seed + self.n_seeds)
-        return {f"seed {seed}": replace(self, seed=seed, n_seeds=1) for seed in seeds}
+        seeds = zip(range(self.seed, self.seed + self.n_seeds), cycle(self.look_back))
+        return {f"seed {seed}": replace(self, seed=seed, n_seeds=1, look_back=(share,)) for seed, share in seeds}
 
-    def fit(self, past: Panel, horizon: int, /) -> FittedEnsemble[_FittedNetwork]:
+    def fit(self, past: Panel, horizon: int, /) -> FittedEnsemble[FittedNetwork]:
         """Train on every window of `past`, validating on the last part of its time.
 
         Raises DataError where no series is long enough for a single window, ConfigError where the device is not there.
         """
         device = pick_device(self.training.device)
-        size, patch = self._sizes(past, horizon)
         split = self._split(past, horizon)
         if split.n_train == 0:
             longest = int(past.lengths.argmax())
@@ -101,18 +113,16 @@ class _Recurrent:
                 f"{self.name}: no series is long enough to train on: a horizon of {horizon} needs at least "
                 f"{LEAST_CONTEXT + horizon} steps, the longest ('{past.ids[longest]}') has {past.lengths[longest]}"
             )
-        windows = Windows.of(past, size, horizon, device)
-        if self.residual == "auto":
-            season = naive_season(past, horizon)
-        else:
-            season = {"none": 0, "last": 1, "seasonal": past.season_length}[self.residual]
-        encoding = Encoding.of(windows, parse_transform(self.scaling, season_length=past.season_length), season)
-        task = _Task.of(self, past, split, windows, encoding, patch)
-        networks, curves = dict[str, _FittedNetwork](), []
+        networks, curves, tasks = dict[str, FittedNetwork](), [], dict[tuple[int, int], _Task]()
         for number, (name, member) in enumerate(self.members().items()):
+            sizes = member._sizes(past, horizon)
+            if sizes not in tasks:
+                tasks[sizes] = _Task.of(self, past, split, horizon, sizes, device)
             with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
-                net, curve = task.trained(member.seed)
-            networks[name] = _FittedNetwork(member, horizon, size, Covariates.of(past), encoding, net)
+                net, curve = tasks[sizes].trained(member.seed)
+            networks[name] = FittedNetwork(
+                self.name, horizon, sizes[0], self.quantiles, Covariates.of(past), tasks[sizes].encoding, net
+            )
             curves += [(member.seed, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
         return FittedEnsemble(horizon, networks, table)
@@ -153,7 +163,7 @@ class _Recurrent:
 
     def _sizes(self, past: Panel, horizon: int) -> tuple[int, int]:
         """Context and segment length; the context is rounded up to a whole number of segments."""
-        size = self.input_size or context_size(past, horizon)
+        size = self.input_size or max(int(self.look_back[0] * context_size(past, horizon)), LEAST_CONTEXT)
         patch = self.patch_size or segment_size(size, past.season_length)
         if self.input_size is not None and self.patch_size is not None and size % patch:
             raise ConfigError(
@@ -172,7 +182,7 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What the networks of one fit have in common."""
+    """What the networks of one fit that look equally far back have in common."""
 
     recipe: _Recurrent
     windows: Windows
@@ -183,9 +193,16 @@ class _Task:
 
     @classmethod
     def of(
-        cls, recipe: _Recurrent, past: Panel, split: Split, windows: Windows, encoding: Encoding, patch: int
+        cls, recipe: _Recurrent, past: Panel, split: Split, horizon: int, sizes: tuple[int, int], device: torch.device
     ) -> _Task:
         """Solve for the linear maps that all networks start as: of the part that is trained on at first, and of all."""
+        size, patch = sizes
+        windows = Windows.of(past, size, horizon, device)
+        if recipe.residual == "auto":
+            season = naive_season(past, horizon)
+        else:
+            season = {"none": 0, "last": 1, "seasonal": past.season_length}[recipe.residual]
+        encoding = Encoding.of(windows, parse_transform(recipe.scaling, season_length=past.season_length), season)
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
@@ -267,28 +284,3 @@ class GRU(_Recurrent):
     __doc__ = "Gated recurrent units (Cho et al. 2014). " + (_Recurrent.__doc__ or "")
     cell = "gru"
     name = "gru"
-
-
-@dataclass(frozen=True, eq=False)
-class _FittedNetwork(FittedModel):
-    """A trained network. Any series on the same grid with the same covariates can be forecast, known or new."""
-
-    recipe: _Recurrent
-    horizon: int
-    input_size: int
-    covariates: Covariates
-    encoding: Encoding
-    net: nn.Module
-
-    def _predict(self, views: list[View]) -> list[Forecast]:
-        for past, _ in views:
-            self.covariates.check(past, self.recipe.name)
-        device = next(self.net.parameters()).device
-        size, levels = self.input_size, self.recipe.quantiles
-        return forecast_views(views, self._answer, input_size=size, levels=levels, device=device)
-
-    def _answer(self, batch: Batch) -> Answer:
-        seen = self.encoding.encode(batch)
-        # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
-        quantiles = seen.units(self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
-        return Answer(quantiles[:, :, self.recipe.quantiles.index(0.5)], quantiles)

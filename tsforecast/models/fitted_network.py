@@ -1,0 +1,44 @@
+"""A trained network as a fitted model: from views of panels to forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from tsforecast.forecast import FittedModel, Forecast
+from tsforecast.models.answers import Answer, Covariates, forecast_views
+from tsforecast.models.encoding import Encoding
+from tsforecast.panel import View
+from tsforecast.windows import Batch
+
+__all__ = ["FittedNetwork"]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork(FittedModel):
+    """A trained network. Any series on the same grid with the same covariates can be forecast, known or new.
+
+    name    of the recipe, for messages
+    levels  of the quantiles that the network answers, the median among them
+    """
+
+    name: str
+    horizon: int
+    input_size: int
+    levels: tuple[float, ...]
+    covariates: Covariates
+    encoding: Encoding
+    net: nn.Module
+
+    def _predict(self, views: list[View]) -> list[Forecast]:
+        for past, _ in views:
+            self.covariates.check(past, self.name)
+        device = next(self.net.parameters()).device
+        return forecast_views(views, self._answer, input_size=self.input_size, levels=self.levels, device=device)
+
+    def _answer(self, batch: Batch) -> Answer:
+        seen = self.encoding.encode(batch)
+        # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
+        quantiles = seen.units(self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
+        return Answer(quantiles[:, :, self.levels.index(0.5)], quantiles)
