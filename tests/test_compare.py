@@ -181,7 +181,7 @@ def test_seeds_that_differ_widen_the_interval_and_are_counted() -> None:
     error = np.sqrt(36 / 40 + 1)
     df = error**4 / ((36 / 40) ** 2 / 39 + 1 / 2)
     assert lucky.high_percent - 5 == pytest.approx(error * stats.t.ppf(0.975, df))
-    assert "smaller error with 2 of 3 seeds" in lucky.sentence and "seeds" not in plain.sentence
+    assert "smaller error with 2 of 3 networks" in lucky.sentence and "networks" not in plain.sentence
     assert lucky.p_value > plain.p_value and lucky.detectable_percent > plain.detectable_percent
 
 

@@ -69,7 +69,7 @@ def _evidence(c: Comparison) -> str:
     if not math.isnan(c.conditional_p):
         parts.append(f"that it can be told in advance which is better: {p_text(c.conditional_p)} (Giacomini-White)")
     if c.seeds > 1:
-        parts.append(f"smaller error with {c.seed_wins} of {c.seeds} seeds")
+        parts.append(f"smaller error with {c.seed_wins} of {c.seeds} networks")
     return "; ".join(parts)
 
 
