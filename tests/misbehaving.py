@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tsforecast import progress
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import DataError
 from tsforecast.forecast import FittedModel, Forecast
@@ -152,6 +153,23 @@ class _Moved(FittedModel):
         moved = [replace(f, point=f.point + self.recipe.seed / 10) for f in found]
         how = getattr(Bad(self.recipe.how), self.recipe.how.replace(" ", "_"))
         return [how(f) for f in moved] if self.recipe.seed == self.recipe.victim else moved
+
+
+@dataclass(frozen=True)
+class Learns(Several):
+    """Takes a while and no processor, tells how far it is, and says in which process it was trained and when."""
+
+    steps: int = 100
+    name = "learns"
+
+    def fit(self, past: Panel, horizon: int) -> FittedEnsemble[Any]:
+        begun = time.time()
+        for step in range(self.steps):
+            time.sleep(0.02)
+            progress.report((step + 1) / self.steps)
+        fitted = super().fit(past, horizon)
+        columns = {"seed": [self.seed], "step": [os.getpid()], "train_loss": [begun], "valid_loss": [time.time()]}
+        return replace(fitted, curves=pd.DataFrame(columns))
 
 
 @dataclass(frozen=True)

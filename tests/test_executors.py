@@ -131,7 +131,7 @@ def test_tasks_grow_until_they_take_long_enough(data: Panel) -> None:
 
 @pytest.mark.slow
 def test_worker_processes_change_no_bit(data: Panel, serial: str) -> None:
-    assert digest(data, executor="processes", jobs=2) == serial
+    assert digest(data, executor="processes", jobs=2) == serial == digest(data, executor="serial")
 
 
 def test_what_a_lost_worker_leaves_is_told_from_what_a_call_raises() -> None:
@@ -155,9 +155,7 @@ def test_a_worker_that_cannot_start_is_no_fault_of_a_model(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_what_takes_long_goes_to_workers_by_itself_where_the_run_is_kept(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_takes_long_goes_to_workers_by_itself(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from kept_runs import kept
 
     from tsforecast.reporting import report
@@ -169,12 +167,13 @@ def test_what_takes_long_goes_to_workers_by_itself_where_the_run_is_kept(
     real = Processes.__init__
     monkeypatch.setattr(Processes, "__init__", lambda self, *given: opened.append(given[0]) or real(self, *given))
     job = make_job(twelve(), {"naive": Naive(), "sleeps": Sleeps()}, Plan(horizon=3, n_windows=2))
-    heard: list[float] = []
-    result = kept(tmp_path / "r", How(jobs=2), job)
-    assert opened == [2] and not heard
-    assert result.facts["digest"] == run_backtest(twelve(), job.recipes, job.plan).facts["digest"]
-    kept(tmp_path / "s", How(jobs=1), job)
-    assert opened == [2], "not with one core"
+    on_one_core = kept(tmp_path / "s", How(jobs=1), job)
+    assert opened == []
+    on_disk = kept(tmp_path / "r", How(jobs=2), job)
+    assert opened == [2]
+    in_memory = run_backtest(twelve(), job.recipes, job.plan, how=How(jobs=2))
+    assert opened == [2, 2]
+    assert len({run.facts["digest"] for run in (on_one_core, on_disk, in_memory)}) == 1
 
 
 def test_workers_map_the_data_and_those_that_are_mapped_already_are_not_copied(tmp_path: Any, data: Panel) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,10 +19,7 @@ from tsforecast.results import BacktestResult
 from tsforecast.running.chunks import gathered
 from tsforecast.running.how import How
 from tsforecast.running.job import Job
-from tsforecast.running.manifest import made_of
 from tsforecast.running.memory import InMemory
-from tsforecast.running.queue import Store
-from tsforecast.running.run_folder import RunFolder
 from tsforecast.running.schedule import run_tasks
 from tsforecast.running.sinks import collect
 from tsforecast.running.tables import tables
@@ -59,20 +54,11 @@ def run_backtest(
     """
     how, started = how or How(), time.perf_counter()
     job = make_job(panel, models, plan, threads)
-    if not how.elsewhere:
-        return _run(job, InMemory(), how, started, facts, on_progress)
-    with TemporaryDirectory(prefix="tsforecast-") as folder, RunFolder(Path(folder) / "run") as store:
-        store.settle(job, made_of(job, facts or {}, {}))
-        return _run(job, store, how, started, facts, on_progress)
-
-
-def _run(
-    job: Job, store: Store, how: How, started: float, facts: Mapping[str, Any] | None, on_progress: Progress | None
-) -> BacktestResult:
-    run_tasks(job, store, how, on_progress)
-    if on_progress is not None:
-        on_progress(1.0, "done")
-    found, digest = collect(tables(job, store), store.levels())
+    with InMemory() as store:
+        run_tasks(job, store, how, on_progress)
+        if on_progress is not None:
+            on_progress(1.0, "done")
+        found, digest = collect(tables(job, store), store.levels())
     seconds = time.perf_counter() - started
     return BacktestResult(**found, facts=facts_of(job, facts) | {"digest": digest, "seconds": seconds})
 

@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tsforecast.folds import Fold
 from tsforecast.running.answering import Said
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Stretch
+from tsforecast.running.parts import Part, Receipt, part_path
 
 __all__ = ["InMemory"]
 
 
 class InMemory:
-    """Finished tasks with what was said in them."""
+    """Finished tasks with what was said in them.
+
+    Worker processes hand over files, in a temporary folder that is made when it is needed. Use it as a context: its end
+    takes the folder away.
+    """
 
     def __init__(self) -> None:
-        self._said: dict[Stretch, Said] = {}
+        self._said: dict[Stretch, Said | Part] = {}
+        self._folder = ExitStack()
+
+    def __enter__(self) -> InMemory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.close()
+
+    @cached_property
+    def work(self) -> Path:
+        """The temporary folder."""
+        return Path(self._folder.enter_context(TemporaryDirectory(prefix="tsforecast-")))
+
+    @cached_property
+    def parts(self) -> Path:
+        """What workers answered lies there."""
+        folder = self.work / "parts"
+        folder.mkdir()
+        return folder
 
     def done(self, model: str, fold: int) -> list[Stretch]:
         """Finished tasks of a model at a fit, in the order of their series and members."""
@@ -33,10 +61,15 @@ class InMemory:
         """It does not."""
 
     def keep(self, job: Job, task: Stretch, folds: Sequence[Fold], said: Said) -> None:
-        """It is finished."""
+        """A task that ran in this process is finished."""
         self._said[task] = said
 
-    def answer(self, task: Stretch) -> Said:
+    def record(self, job: Job, task: Stretch, receipt: Receipt) -> None:
+        """One that ran in another is."""
+        path = part_path(self.parts, receipt.key)
+        self._said[task] = Part(path, receipt.levels, receipt.fit_seconds, receipt.predict_seconds)
+
+    def answer(self, task: Stretch) -> Said | Part:
         """What a finished task answered."""
         return self._said[task]
 
