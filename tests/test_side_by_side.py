@@ -45,6 +45,9 @@ class Threads:
         self.pool = ThreadPoolExecutor(2)
         self.models: list[str] = []
 
+    def up(self, patience: float | None = None) -> bool:
+        return True
+
     def submit(self, call: Any, errand: Any, gpu: bool = False) -> Future[Any]:
         self.models.append(errand.task.model)
         future = self.pool.submit(call, errand)
@@ -131,6 +134,16 @@ def test_trainings_that_are_over_soon_are_done_here(threads: list[Threads], monk
     assert TRAINED == [5, -5, 6, -6] and not threads
 
 
+def test_a_training_that_is_over_before_workers_have_started_waits_for_none(
+    threads: list[Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have taken long, but has stopped early."""
+    monkeypatch.setattr(schedule, "WORTH", 2.0)  # seconds; the whole seems to take 10
+    monkeypatch.setattr(Threads, "up", lambda *_: False)
+    assert run(Waits(n_seeds=2, steps=20)).failures.empty
+    assert TRAINED == [5, -5, 6, -6] and len(threads) == 1 and not threads[0].models
+
+
 def test_one_network_alone_is_trained_here(threads: list[Threads]) -> None:
     run(Waits(n_seeds=1, steps=10))
     assert TRAINED == [5, -5] and not threads
@@ -188,17 +201,19 @@ def whens(result: BacktestResult) -> list[tuple[int, float, float]]:
 def test_networks_are_trained_in_different_processes_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "WORTH", 1.0)  # of 2 seconds
-    job = make_job(twelve(), {"naive": Naive(), "learns": Learns(n_seeds=2)}, PLAN)
-    found = {name: kept(tmp_path / name, How(executor=name, jobs=2), job) for name in ("auto", "serial")}
-    found["in memory"] = run_backtest(twelve(), job.recipes, PLAN, how=AUTO)
-    for name, result in found.items():
+    monkeypatch.setattr(schedule, "WORTH", 10.0)  # seconds; they say that they take 30
+    found = []
+    for name, how, steps in (("serial", SERIAL, 10), ("kept", AUTO, 3000), ("in memory", AUTO, 3000)):
+        (tmp_path / f"marks {name}").mkdir()
+        models = {"naive": Naive(), "learns": Learns(n_seeds=2, marks=str(tmp_path / f"marks {name}"), steps=steps)}
+        job = make_job(twelve(), models, PLAN)
+        result = kept(tmp_path / name, how, job) if name == "kept" else run_backtest(twelve(), models, PLAN, how=how)
         (first, begun, ended), (second, later, end) = whens(result)
         together = later < ended and begun < end
         assert together == (name != "serial") and (first == second) == (name == "serial"), name
         assert first == os.getpid(), "the first one is trained here"
-    answers = [result.forecasts.to_csv() + result.members.to_csv() for result in found.values()]
-    assert len(set(answers)) == 1
+        found.append(result.forecasts.to_csv() + result.members.to_csv())
+    assert len(found) == 3 and len(set(found)) == 1
 
 
 @pytest.mark.slow
@@ -215,9 +230,9 @@ def test_networks_have_the_same_bits_wherever_they_are_trained(monkeypatch: pyte
 
 @pytest.mark.slow
 def test_a_worker_that_dies_while_this_process_works_costs_the_network_it_dies_of(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "WORTH", 1.0)
-    result = run(Learns("is killed", n_seeds=3, steps=50))
-    assert set(result.failures["reason"]) == {"seed 7: its worker process died (SIGKILL(-9))"}
+    monkeypatch.setattr(schedule, "WORTH", 10.0)
+    result = run(Learns("is killed", victim=6, n_seeds=2, marks=str(tmp_path)))
+    assert set(result.failures["reason"]) == {"seed 6: its worker process died (SIGKILL(-9))"}
     assert set(result.failures["model"]) == {"learns"}

@@ -64,7 +64,7 @@ class Elsewhere:
         staying  models that are not handed over
         busy     workers that are to stay idle, since the calling process has something to do itself
         """
-        room = 0 if self.lost else self.executor.slots - busy
+        room = self.executor.slots - busy if self.executor.up(patience) and not self.lost else 0
         while len(self.flying) < room and (task := self._following(staying)):
             errand = self.errands.of(task)
             future = self.executor.submit(run_errand, errand, gpu=task.model in self.on_gpu)
@@ -147,6 +147,7 @@ class Alone:
         """Do the task, or as much of it as can be done; the rest is recorded as failed."""
         errands = _Errands(self.job, self.store)
         with closing(Processes(1, self.job.threads, [self.job.recipes[task.model]])) as executor:
+            executor.up()
             self._run(task, errands, executor)
 
     def _run(self, task: Stretch, errands: _Errands, executor: Processes) -> None:

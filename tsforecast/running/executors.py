@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, wait
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -38,6 +38,11 @@ class Executor(Protocol):
     slots: int
     gpus: int
     heals: bool
+
+    def up(self, patience: float | None = None) -> bool:
+        """Whether there are workers, after waiting so many seconds for them, or as long as it takes. Raises ConfigError
+        where none can start."""
+        ...
 
     def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
         """Hand over a call."""
@@ -73,11 +78,17 @@ class Processes:
         self._pool = ProcessPoolExecutor(
             self.slots, timeout=60, initializer=settle_in, initargs=(self.models,), env=env
         )
-        try:  # a worker that does not even start is no fault of a task
-            self._pool.submit(int).result()
+        self._first: Future[Any] = self._pool.submit(int)
+
+    def up(self, patience: float | None = None) -> bool:
+        """Whether a worker has started: it takes seconds. One that cannot even start is no fault of a task."""
+        if not wait([self._first], patience).done:
+            return False
+        try:
+            self._first.result()
         except BrokenExecutor as error:
-            self.close()
             raise ConfigError(f"executor=processes: a worker process cannot start ({error}); use serial") from None
+        return True
 
     def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
         """Hand over a call."""
@@ -91,6 +102,7 @@ class Processes:
         """New workers; the old ones are killed with whatever they do."""
         self.close()
         self._open()
+        self.up()
 
     def close(self) -> None:
         """The workers are killed with whatever they do."""
@@ -132,6 +144,10 @@ class Dask:
         self._calls: WeakSet[Future[Any]] = WeakSet()
         needs: dict[bool, dict[str, Any]] = {False: {}, True: {"resources": {"GPU": 1}}}
         self._pools = {gpu: self._client.get_executor(pure=False, **need) for gpu, need in needs.items()}
+
+    def up(self, patience: float | None = None) -> bool:
+        """A cluster is waited for when it is opened; later `tend` looks after it."""
+        return True
 
     def submit(self, call: Callable[..., Any], *given: Any, gpu: bool = False) -> Future[Any]:
         """Hand over a call; one that needs a GPU goes to a worker that says it has one."""

@@ -25,7 +25,7 @@ from tsforecast.running.tally import Tally, Tell
 
 __all__ = ["run_tasks"]
 
-WORTH = 30.0  # seconds of one model's work that pay for worker processes, even where trainings stop at a fifth of it
+WORTH = 30.0  # seconds of one model's work that pay for starting worker processes
 
 
 def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None) -> None:
@@ -65,7 +65,7 @@ class _Here:
     """One task after the other in this process.
 
     Left to worker processes are models that have brought this process down before and, with `auto`, what takes long
-    enough; once workers have been started, everything but what trains on a GPU here, which they would have to share.
+    enough; once there are workers, everything but what trains on a GPU here, which they would have to share.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class _Here:
         return self.there
 
     def _waiting(self) -> list[str]:
-        if self.there is not None:
+        if self.there is not None and self.there.executor.up(0.0):
             return self.staying
         return [model for model in self.mine if model in self.staying or self.queue.expected(model) <= WORTH]
 
