@@ -22,6 +22,8 @@ from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Drift, FromPast, Naive
 from tsforecast.panel import Future, Panel
+from tsforecast.running.executors import Processes
+from tsforecast.running.how import How
 
 PLAN = Plan(horizon=3, n_windows=20)
 WALK = panel(np.cumsum(np.random.default_rng(0).normal(size=300)), season_length=5)
@@ -115,6 +117,32 @@ def test_the_same_seed_says_the_same_and_another_seed_makes_other_copies() -> No
     one, same, other = (run_placebo(WALK, models, PLAN, 2, seed=seed) for seed in (1, 1, 2))
     assert one.copies == same.copies
     assert not {c.seed for c in one.copies} & {c.seed for c in other.copies}
+
+
+@pytest.mark.slow
+def test_copies_that_are_run_side_by_side_say_what_they_say_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[int] = []
+    real = Processes.__init__
+    monkeypatch.setattr(Processes, "__init__", lambda self, *given: opened.append(given[0]) or real(self, *given))
+    serial = run_placebo(WALK, MODELS, PLAN, 3, how=How(executor="serial"))
+    monkeypatch.setattr(placebo, "WORTH", 0.0)
+    told: list[tuple[float, str]] = []
+    found = run_placebo(WALK, MODELS, PLAN, 3, how=How(jobs=2), on_progress=lambda *now: told.append(now))
+    assert opened == [2] and found.copies == serial.copies
+    assert told[-3:] == [((k + 1) / 4, f"placebo {k + 1} of 4: done") for k in (1, 2, 3)]
+    run_placebo(WALK, MODELS, PLAN, 3, how=How(executor="serial"))
+    run_placebo(WALK, MODELS, PLAN, 1, how=How(jobs=2))
+    assert opened == [2], "not where that is not wanted, nor for a single one"
+
+
+def test_copies_that_cannot_be_run_elsewhere_are_run_here(peeking: Peeking, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {"peeking": peeking, "naive": Naive()}
+    expected = run_placebo(WALK, models, PLAN, 2, how=How(executor="serial")).copies
+    monkeypatch.setattr(placebo, "WORTH", 0.0)
+    monkeypatch.setattr(placebo, "Processes", lambda *_: 1 / 0)
+    assert run_placebo(WALK, models, PLAN, 2, how=How(jobs=2)).copies == expected
 
 
 def test_progress_runs_from_0_to_1_through_all_copies() -> None:

@@ -148,7 +148,7 @@ def run_study(
             ask = (study.panel, study.recipes, study.plan, placebo)
             found["placebo"] = once(
                 f"placebo {placebo} {seed}",
-                lambda: run_placebo(*ask, seed=seed, on_progress=listeners["placebo"]).to_dict(),
+                lambda: run_placebo(*ask, seed=seed, how=how, on_progress=listeners["placebo"]).to_dict(),
             )
         return found
 

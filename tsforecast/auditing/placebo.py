@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ from tsforecast.folds import Plan
 from tsforecast.forecast import Forecaster
 from tsforecast.judging.scores import BASELINES
 from tsforecast.panel import Panel
+from tsforecast.running.executors import Processes
+from tsforecast.running.how import How
+from tsforecast.running.schedule import WORTH, on_gpu
 
 __all__ = ["Copy", "Placebo", "check_placebo", "run_placebo"]
 
@@ -156,11 +161,13 @@ def run_placebo(
     copies: int,
     *,
     seed: int = 0,
+    how: How | None = None,
     on_progress: Progress | None = None,
 ) -> Placebo:
     """Run `plan` with `models` on `copies` surrogates of `panel`, kinds in turn, and on one with a planted pattern.
 
     models       at least one baseline, and one that is none: baselines are what others are compared with
+    how          whether worker processes may be started where they pay (they may not with `serial`), and how many
     on_progress  told how far the work is: it takes as long as `copies` + 1 backtests
 
     Raises ConfigError for fewer than one copy and for models of which nothing can be said.
@@ -168,16 +175,25 @@ def run_placebo(
     check_placebo(models, copies)
     started, plan = time.perf_counter(), plan.settle(panel)
     kinds = [*(list(SURROGATES)[number % len(SURROGATES)] for number in range(copies)), PLANTED]
-    done = []
-    for number, kind in enumerate(kinds):
+    # a copy's seed is its own, so that the copies of one run are not those of another run's next seed
+    seeds = [int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) for number in range(len(kinds))]
+    asked = [(panel, models, plan, *own) for own in zip(kinds, seeds, strict=True)]
+    how = how or How()
+    here = how if how.executor == "serial" else How(jobs=how.jobs)
 
-        def tell(share: float, what: str, number: int = number) -> None:
-            if on_progress is not None:
-                on_progress((number + share) / len(kinds), f"placebo {number + 1} of {len(kinds)}: {what}")
+    def tell(number: int, share: float, what: str) -> None:
+        if on_progress is not None:
+            on_progress((number + share) / len(kinds), f"placebo {number + 1} of {len(kinds)}: {what}")
 
-        # a copy's seed is its own, so that the copies of one run are not those of another run's next seed
-        own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        done.append(_run_copy(panel, models, plan, kind, own, tell))
+    done = [_run_copy(*asked[0], here, partial(tell, 0))]
+    long = copies > 1 and copies * (time.perf_counter() - started) > WORTH
+    if long and here.may_start_workers and not any(map(on_gpu, models.values())):
+        # where anything goes wrong there, the rest is done here, which says what it is
+        with suppress(Exception), closing(Processes(min(here.workers, copies), 1, [*models.values()])) as executor:
+            for future in [executor.submit(_run_copy, *own, How(executor="serial")) for own in asked[1:]]:
+                done.append(future.result())
+                tell(len(done) - 1, 1.0, "done")
+    done += [_run_copy(*asked[k], here, partial(tell, k)) for k in range(len(done), len(asked))]
     return Placebo(tuple(done), time.perf_counter() - started)
 
 
@@ -201,7 +217,8 @@ def _run_copy(
     plan: Plan,
     kind: str,
     seed: int,
-    on_progress: Callable[[float, str], None],
+    how: How,
+    on_progress: Progress | None = None,
 ) -> Copy:
     """One copy through the protocol."""
     rng = np.random.default_rng(seed)
@@ -209,7 +226,7 @@ def _run_copy(
     apart = -(-plan.reach // plan.step_size) * plan.step_size
     copy = planted(panel, rng, plan.reach, apart) if kind == PLANTED else SURROGATES[kind](panel, rng)
     names = {name: recipe.name for name, recipe in models.items()}
-    result = run_backtest(copy, models, plan, facts={"kinds": names}, on_progress=on_progress)
+    result = run_backtest(copy, models, plan, facts={"kinds": names}, how=how, on_progress=on_progress)
     found = [c for c in result.comparisons() if c.model in _judged(models)]
     return Copy(
         kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from multiprocessing import current_process
 
 from tsforecast.errors import ConfigError, did_you_mean
 
@@ -40,6 +41,12 @@ class How:
     def workers(self) -> int:
         """Worker processes."""
         return self.jobs or _cores()
+
+    @property
+    def may_start_workers(self) -> bool:
+        """Whether worker processes may be started by themselves where they pay; a worker of `multiprocessing.Pool` may
+        start none."""
+        return self.executor == "auto" and self.workers > 1 and not current_process().daemon
 
     @property
     def elsewhere(self) -> bool:

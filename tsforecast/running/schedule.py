@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from multiprocessing import current_process
 
 from tsforecast import progress
 from tsforecast.errors import ConfigError
@@ -23,7 +22,7 @@ from tsforecast.running.ledger import Stretch
 from tsforecast.running.queue import Queue, Store
 from tsforecast.running.tally import Tally, Tell
 
-__all__ = ["run_tasks"]
+__all__ = ["WORTH", "on_gpu", "run_tasks"]
 
 WORTH = 30.0  # seconds of one model's work that pay for starting worker processes
 
@@ -79,10 +78,8 @@ class _Here:
         opened: Callable[[], Elsewhere],
     ) -> None:
         self.job, self.store, self.queue, self.tally, self.opened = job, store, queue, tally, opened
-        # a worker of `multiprocessing.Pool` may start no processes of its own
-        may_leave = how.executor == "auto" and how.workers > 1 and not current_process().daemon
         self.mine = [model for model in job.recipes if model not in fatal]
-        self.staying = [model for model in self.mine if not may_leave or _on_gpu(job.recipes[model])]
+        self.staying = [model for model in self.mine if not how.may_start_workers or on_gpu(job.recipes[model])]
         self.there: Elsewhere | None = None
         self.trouble: BaseException | None = None
 
@@ -142,7 +139,7 @@ class _Here:
         self.there.step(staying=self.staying, busy=1)
 
 
-def _on_gpu(recipe: Forecaster) -> bool:
+def on_gpu(recipe: Forecaster) -> bool:
     """Whether a model trains on a GPU here: worker processes would share it, which does not pay."""
     device, torch = str(getattr(getattr(recipe, "training", None), "device", "cpu")), sys.modules.get("torch")
     return device.startswith("cuda") or (device == "auto" and torch is not None and bool(torch.cuda.is_available()))
