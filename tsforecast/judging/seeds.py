@@ -28,8 +28,8 @@ def seed_luck(result: BacktestResult, loss: str, folds: npt.ArrayLike) -> dict[s
     folds   the origins that are compared
 
     A model answers the mean of its S networks. Its variance over seeds is that of the mean loss when S networks are
-    drawn from them with replacement, times S / (S - 1), since a draw from S sees only so much of the variation. Networks
-    that look back over different lengths differ by more than luck, so that for them it is an upper bound.
+    drawn from them with replacement, times S / (S - 1), since a draw from S sees only so much of the variation.
+    Networks that look back over different lengths differ by more than luck, so that for them it is an upper bound.
     """
     found, layout = {}, Layout.of(result)
     compared = np.isin(layout.folds, np.asarray(folds))
