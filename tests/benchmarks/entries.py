@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.config import build_models, model_settings, set_value
+from tsforecast.ensemble import members_of
 from tsforecast.errors import ConfigError, DataError, TsforecastError
 from tsforecast.forecast import QUANTILES, Forecaster
 from tsforecast.yaml_files import parse_scalar
@@ -43,7 +44,7 @@ def new_parser(doc: str | None, models: str) -> argparse.ArgumentParser:
     parser.add_argument("--models", default=models, help=f"comma-separated (default: {models})")
     parser.add_argument("--seeds", default="0", help="for models that have one, comma-separated (default: 0)")
     parser.add_argument("--with", dest="settings", action="append", default=[], metavar="MODEL.KEY=VALUE")
-    parser.add_argument("--jobs", type=int, default=1, help="networks of different seeds at a time (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="networks at a time (default: 1)")
     parser.add_argument("--validate", action="store_true", help="for choices: score a part before the test span")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data collection")
     return parser
@@ -103,12 +104,17 @@ def _cells(scores: Sequence[float], digits: int) -> str:
     return "".join(f"{'-' if np.isnan(score) else f'{score:.{digits}f}':>11}" for score in scores)
 
 
-def for_each(recipes: Sequence[Forecaster], work: Callable[[Forecaster], T], jobs: int) -> list[T]:
-    """What `work` makes of each recipe: one after the other, or so many at a time in processes of one thread each."""
-    if jobs == 1 or len(recipes) == 1:
-        return [work(recipe) for recipe in recipes]
-    with loky.ProcessPoolExecutor(jobs, env={"OMP_NUM_THREADS": "1"}) as workers:
-        return list(workers.map(work, recipes))
+def for_each(recipes: Sequence[Forecaster], work: Callable[[Forecaster], T], jobs: int) -> list[dict[str, T]]:
+    """What `work` makes of each member of each recipe, by name: one after the other, or so many at a time in processes
+    of one thread each."""
+    members = [members_of(recipe) for recipe in recipes]
+    every = [member for own in members for member in own.values()]
+    if jobs == 1 or len(every) == 1:
+        found = iter([work(member) for member in every])
+    else:
+        with loky.ProcessPoolExecutor(jobs, env={"OMP_NUM_THREADS": "1"}) as workers:
+            found = iter(list(workers.map(work, every)))
+    return [{name: next(found) for name in own} for own in members]
 
 
 def timed(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> tuple[T, float]:

@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from entries import Entries, Floats, Row, entries, need, new_parser, print_table, rows_of, run, timed
+from entries import Entries, Floats, Row, entries, for_each, need, new_parser, print_table, rows_of, run, timed
 from longterm_published import MEANS, PUBLISHED
 
+from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError
 from tsforecast.forecast import Fitted, Forecaster
 from tsforecast.frequency import Frequency
@@ -106,14 +107,15 @@ def scores(this: Task, models: list[Fitted]) -> list[tuple[float, ...]]:
     return [tuple(row) for row in (totals / (len(this.origins) * len(this.panel))).tolist()]
 
 
-def fitted(recipes: list[Forecaster], this: Task) -> list[Fitted]:
+def fitted(recipes: list[Forecaster], this: Task, jobs: int = 1) -> list[Fitted]:
     """Each recipe, fitted on the training rows."""
-    return [recipe.fit(this.training, this.horizon) for recipe in recipes]
+    found = for_each(recipes, lambda recipe: recipe.fit(this.training, this.horizon), jobs)
+    return [FittedEnsemble(this.horizon, members, pd.DataFrame()) for members in found]
 
 
-def judged(name: str, recipes: list[Forecaster], this: Task) -> list[Row]:
+def judged(name: str, recipes: list[Forecaster], this: Task, jobs: int = 1) -> list[Row]:
     """The lines of one model."""
-    models, fitting = timed(fitted, recipes, this)
+    models, fitting = timed(fitted, recipes, this, jobs)
     (*each, together), answering = timed(scores, this, models)
     return rows_of(name, recipes, each, together, fitting + answering, f"fit {fitting:.1f} s")
 
@@ -150,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     span, tables = "validation" if options.validate else "test", []
     for horizon in map(int, horizons):
         this = task(options.data, options.name, horizon, validate=options.validate, drop_last=options.drop_last)
-        tables.append([row for name, recipes in models.items() for row in judged(name, recipes, this)])
+        tables.append([row for name, recipes in models.items() for row in judged(name, recipes, this, options.jobs)])
         title = (
             f"{options.name}, horizon {horizon}, {span} rows: {len(this.origins)} windows x {len(this.panel)} channels"
         )

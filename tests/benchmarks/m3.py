@@ -59,11 +59,11 @@ def overall(smapes: Floats, made: list[int]) -> Floats:
     return np.asarray(np.average(smapes, axis=-1, weights=made))
 
 
-def judged(name: str, recipes: list[Forecaster], groups: dict[str, Task]) -> list[Row]:
+def judged(name: str, recipes: list[Forecaster], groups: dict[str, Task], jobs: int = 1) -> list[Row]:
     """The lines of one model."""
     smapes, seconds, failed = np.full((len(recipes) + 1, len(groups)), np.nan), 0.0, 0
     for column, task in enumerate(groups.values()):
-        answers, clock = timed(forecasts, recipes, task)
+        answers, clock = timed(forecasts, recipes, task, jobs)
         points = np.stack([answer.point for answer in answers])
         smapes[:, column] = metrics.smape(task.truth, np.concatenate([points, points.mean(0, keepdims=True)])).mean(1)
         seconds, failed = seconds + clock, failed + max(len(answer.failures) for answer in answers)
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise ConfigError(f"--groups: M3 has no group '{name}'{did_you_mean(name, GROUPS)}")
     models = entries(options)
     groups = tasks(options.data, names, options.validate)
-    rows = [row for name, recipes in models.items() for row in judged(name, recipes, groups)]
+    rows = [row for name, recipes in models.items() for row in judged(name, recipes, groups, options.jobs)]
     all_of_it = not options.validate and names == list(GROUPS)
     span = "last horizon of the training parts" if options.validate else "test span"
     n = sum(len(task.past) for task in groups.values())

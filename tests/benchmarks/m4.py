@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from entries import Floats, Row, entries, for_each, need, new_parser, print_table, published_rows, rows_of, run, timed
 
+from tsforecast.ensemble import mean_forecast
 from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.judging import metrics
 from tsforecast.models.naive2 import Naive2
@@ -92,7 +93,8 @@ def forecasts(recipes: Sequence[Forecaster], this: Task, jobs: int = 1) -> list[
     """Of each recipe: fitted on all series, forecast from the end of each."""
     horizon = this.truth.shape[1]
     view = View(this.past, this.past.future(horizon))
-    return for_each(recipes, lambda recipe: recipe.fit(this.past, horizon).predict([view])[0], jobs)
+    answers = for_each(recipes, lambda recipe: recipe.fit(this.past, horizon).predict([view])[0], jobs)
+    return [mean_forecast(members) for members in answers]
 
 
 def scores(this: Task, point: Floats, interval: tuple[Floats, Floats] | None = None) -> tuple[float, ...]:
