@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.fold_faults import no_fold, no_series
+from tsforecast.names import named
 from tsforecast.panel import Panel, View
 
 __all__ = ["Fold", "Plan", "make_folds", "most_windows"]
@@ -111,7 +112,7 @@ class Fold:
     @property
     def ids(self) -> tuple[str, ...]:
         """Names of the series that are scored."""
-        return tuple(self.panel.ids[i] for i in self.rows)
+        return named(self.panel.ids, self.rows)
 
     @property
     def training(self) -> Panel:
@@ -195,17 +196,18 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
     for number in range(plan.n_windows):
         back = plan.reach + (plan.n_windows - 1 - number) * plan.step_size
         ends = np.maximum(panel.ends - back, panel.starts) if plan.align == "end" else _cut(panel, back, alive)
+        panel.let_go()  # times and values are not both held
         learns = ends - panel.starts >= need
         scored = learns & _observed(panel, ends + plan.gap, plan.horizon)
         if panel.n_own_futr:
             scored &= ends + plan.reach <= panel.ends
+        panel.let_go()
         if not scored.any():
             raise DataError(no_series(panel, plan, number, need, alive))
         used |= scored
         learners = _shared(np.flatnonzero(learns), folds[-1].learners if folds else None)
         known = (ends - panel.starts).astype(np.min_scalar_type(int(panel.lengths.max())))
         folds.append(Fold(number, panel, known, learners, _shared(np.flatnonzero(scored), learners), plan))
-    panel.let_go()
     if not used.all():
         raise DataError(no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
     return folds

@@ -52,7 +52,7 @@ class Forecast:
     members    `[S, N, H]`: the points of each of S models that this forecast is the mean of; None for one alone
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     times: npt.NDArray[Any]
     freq: Frequency
     point: npt.NDArray[np.float64]

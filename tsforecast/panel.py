@@ -18,6 +18,7 @@ import pandas as pd
 from tsforecast.covariates import calendar_names, calendar_values
 from tsforecast.errors import DataError, listing
 from tsforecast.frequency import Frequency
+from tsforecast.names import named
 
 __all__ = ["Future", "Panel", "View"]
 
@@ -35,7 +36,7 @@ MANY = 2048
 class Panel:
     """N ragged series on one grid, end to end in flat read-only arrays; series i is the rows `starts[i]:ends[i]`.
 
-    ids         names, sorted, N of them
+    ids         names, sorted, N of them: a tuple, or `Names`, which are like one
     starts,ends half-open spans into the flat arrays, `[N]`
     values      the target `[total]`, NaN = not observed, in the user's units
     times       `[total]`, see `frequency`
@@ -49,7 +50,7 @@ class Panel:
     Cutting moves span ends and copies nothing, so memory is proportional to the number of observations.
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     starts: Ints
     ends: Ints
     values: Floats
@@ -161,7 +162,7 @@ class Panel:
     def take(self, rows: Sequence[int] | Ints) -> Panel:
         """Some of the series. Copies no observation."""
         rows = np.asarray(rows, dtype=np.int64)
-        return replace(self, ids=tuple(self.ids[i] for i in rows), starts=self.starts[rows], ends=self.ends[rows])
+        return replace(self, ids=named(self.ids, rows), starts=self.starts[rows], ends=self.ends[rows])
 
     def ends_at(self, cutoff: Any) -> Ints:
         """Flat positions `[N]` just after the last row of each series whose time is at or before `cutoff`.
@@ -276,7 +277,7 @@ class Future:
     There is no field for a target or for a past-only covariate, so no model can be handed one by mistake.
     """
 
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     times: Times
     futr: Floats
     futr_names: tuple[str, ...] = ()

@@ -100,9 +100,13 @@ class Filed:
                 return pd.read_parquet(self.path)
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
-        tables = list(map(_copied, self._slices(ranges, None)))
+        arrays = []
+        for name in self.columns:
+            slices = [_copied(table.column(0)) for table in self._slices(ranges, (name,))]
+            arrays.append(pa.chunked_array([chunk for slice_ in slices for chunk in slice_.chunks]))
         self._last = None, None
-        found: pd.DataFrame = pa.concat_tables(tables).to_pandas(use_threads=False).reset_index(drop=True)
+        whole = pa.table(arrays, schema=self._file.schema_arrow)
+        found: pd.DataFrame = whole.to_pandas(use_threads=False).reset_index(drop=True)
         return found
 
     def pieces(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
@@ -113,7 +117,7 @@ class Filed:
     @cached_property
     def _file(self) -> Any:
         try:
-            return pq.ParquetFile(self.path)
+            return pq.ParquetFile(self.path, pre_buffer=False)
         except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
             raise self._unreadable(error) from None
 
@@ -123,7 +127,7 @@ class Filed:
         about = self._file.metadata
         return np.cumsum([0, *(about.row_group(k).num_rows for k in range(about.num_row_groups))])
 
-    def _slices(self, ranges: Ranges, columns: tuple[str, ...] | None) -> Iterator[Any]:
+    def _slices(self, ranges: Ranges, columns: tuple[str, ...]) -> Iterator[Any]:
         for first, end in ranges:
             while first < end:
                 group = int(np.searchsorted(self._borders, first, side="right")) - 1
@@ -131,20 +135,20 @@ class Filed:
                 yield self._group(group, columns).slice(first - begin, stop - first)
                 first = stop
 
-    def _group(self, group: int, columns: tuple[str, ...] | None) -> Any:
+    def _group(self, group: int, columns: tuple[str, ...]) -> Any:
         if self._last[0] != (group, columns):
             self._last = None, None  # not two at a time
-            try:
-                table = self._file.read_row_group(group, columns=columns and list(columns), use_threads=False)
+            try:  # one column after the other: as many as are read together are held three times over
+                arrays = [self._file.read_row_group(group, [name], use_threads=False).column(0) for name in columns]
             except (OSError, ValueError) as error:
                 raise self._unreadable(error) from None
-            self._last = (group, columns), table
+            self._last = (group, columns), pa.table(arrays, names=list(columns))
         return self._last[1]
 
     def _unreadable(self, error: Exception) -> DataError:
         return DataError(f"{self.path.parent}: the run cannot be read ({error}); run the backtest again")
 
 
-def _copied(table: Any) -> Any:
-    """Without the row group that it is a slice of."""
-    return table.take(np.arange(len(table)))
+def _copied(rows: Any) -> Any:
+    """Without the row group that they are a slice of."""
+    return rows.take(np.arange(len(rows)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ class Fit(NamedTuple):
     """A fitted model, for which series, and what it holds; or why there is none, and whether it was at least built."""
 
     fitted: Any = None
-    ids: tuple[str, ...] = ()
+    ids: Sequence[str] = ()
     state: Mapping[str, Leaf] = {}
     error: Exception | None = None
     built: bool = True

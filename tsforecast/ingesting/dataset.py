@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tsforecast.errors import DataError
 from tsforecast.frequency import Frequency
+from tsforecast.names import Names
 from tsforecast.panel import Panel
 
 __all__ = [
@@ -134,12 +135,12 @@ def open_panel(folder: Path, said: Manifest) -> Panel:
         if size != said.files[name]:
             raise _damaged(folder, f"{name} {_bytes(size)}, expected {said.files[name]:,} bytes")
     ids, steps = _series(folder, said)
-    ends = np.cumsum(steps)
+    borders = np.append(0, np.cumsum(steps))  # one array: where a series ends the next one starts
     hist, futr = len(said.hist_names), len(said.futr_names)
     return Panel(
         ids=ids,
-        starts=ends - steps,
-        ends=ends,
+        starts=borders[:-1],
+        ends=borders[1:],
         values=_mapped(folder, "values", "<f8", (said.steps,)),
         times=_mapped(folder, "times", "<M8[us]" if said.dates else "<i8", (said.steps,)),
         freq=said.freq,
@@ -152,15 +153,16 @@ def open_panel(folder: Path, said: Manifest) -> Panel:
     )
 
 
-def _series(folder: Path, said: Manifest) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+def _series(folder: Path, said: Manifest) -> tuple[Names, npt.NDArray[np.int64]]:
     """Names and lengths of all series, checked against the manifest."""
     try:
         table = pq.read_table(folder / SERIES, columns=["unique_id", "steps"])
-        ids = tuple(table["unique_id"].cast(pa.string()).to_pylist())
+        names = table["unique_id"].cast(pa.string()).combine_chunks()
         steps = table["steps"].cast(pa.int64()).to_numpy()
     except (OSError, ValueError, KeyError, MemoryError) as fault:  # pyarrow's errors are ValueErrors
         raise _damaged(folder, f"{SERIES} cannot be read ({str(fault).splitlines()[0]})") from None
-    whole = None not in ids and all(a < b for a, b in pairwise(ids))
+    ids = Names(names)
+    whole = not names.null_count and all(a < b for a, b in pairwise(ids))
     if not whole or len(ids) != said.series or (steps < 1).any() or int(steps.sum()) != said.steps:
         raise _damaged(folder, f"{SERIES} does not hold {said.series:,} series with {said.steps:,} steps")
     return ids, steps

@@ -59,7 +59,8 @@ class Layout:
     def _of(cls, result: BacktestResult) -> Layout:
         names, numbers, sizes = pa.array([], pa.string()), list[int](), list[int]()
         for fold, part in _by_fold(result):
-            names = pc.unique(pa.concat_arrays([names, part]))
+            if not part.equals(names):  # to look for new ones takes many times the memory of the names themselves
+                names = pc.unique(pa.concat_arrays([names, part])) if len(names) else part
             numbers.append(fold)
             sizes.append(len(part))
         names = names.take(pc.sort_indices(names))

@@ -175,7 +175,7 @@ def _normal(
     point = np.where(good, point, np.nan)
     quantiles = point[:, :, None] + np.where(good, spread, np.nan)[:, :, None] * scores
     failures = tuple(
-        Failure(past.ids[i], _too_little(past.series(int(i)), needed)) for i in np.flatnonzero(~good[:, 0])
+        Failure(past.ids[i], _too_little(past.series(i), needed)) for i in np.flatnonzero(~good[:, 0]).tolist()
     )
     return Forecast(past.ids, future.times, past.freq, point, levels, quantiles, failures)
 

@@ -83,7 +83,7 @@ def seasonal_indices(past: Panel, p: int) -> tuple[Floats, tuple[tuple[str, str]
     reasons[found[~whole]] = f"a phase of the season of {p} steps has no trend around it: too many gaps"
     indices[found[whole]] = measured[whole]
     return indices, tuple(
-        (past.ids[i], f"naive2 without a season: {reasons[i]}") for i in np.flatnonzero(reasons != "")
+        (past.ids[i], f"naive2 without a season: {reasons[i]}") for i in np.flatnonzero(reasons != "").tolist()
     )
 
 

@@ -174,6 +174,12 @@ def _counted_notes(result: BacktestResult) -> pd.DataFrame:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, pd.DataFrame):
         return [_plain(row) for row in value.to_dict("records")]
     if isinstance(value, Mapping):
@@ -186,10 +192,4 @@ def _plain(value: Any) -> Any:
         return _plain(asdict(value))
     if isinstance(value, list | tuple | set):
         return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     return None if value is pd.NaT else str(value)

@@ -101,6 +101,7 @@ class Job:
             return self.panel.freq.show(self.panel.times[fold.ends[fold.rows] - 1].max())
 
         each = {first: (cutoff(group[0]), cutoff(group[-1])) for first, group in self.groups.items()}
+        self.panel.let_go()
         return {first: " to ".join(dict.fromkeys(both)) for first, both in each.items()}
 
     @cached_property

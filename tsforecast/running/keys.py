@@ -52,7 +52,7 @@ def task_key(model: str, group: Sequence[Fold]) -> str:
         "freq": repr(panel.freq),
         "season_length": panel.season_length,
         "covariates": [panel.hist_names, panel.futr_names, panel.calendar],
-        "ids": panel.ids,
+        "ids": tuple(panel.ids),
     }
     digest = hashlib.sha256(json.dumps(layout, sort_keys=True).encode())
     for fold in group:

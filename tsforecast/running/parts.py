@@ -128,7 +128,7 @@ class Part:
         names = ["forecast", *(f"q{q:g}" for q in self.levels), *(f"member{k}" for k in range(members))]
         numbers = np.empty((0, len(names)))
         if n:
-            with pq.ParquetFile(self.path) as file:
+            with pq.ParquetFile(self.path, pre_buffer=False) as file:
                 table = file.read_row_group(self._row_group(place), columns=names, use_threads=False)
             numbers = np.column_stack([table.column(name).to_numpy() for name in names])
         cube, q = numbers.reshape(n, h, len(names)), 1 + len(self.levels)

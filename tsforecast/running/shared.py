@@ -32,7 +32,7 @@ def save_panel(panel: Panel, folder: Path) -> Path:
             array.tofile(path)
             place = str(path.resolve()), 0
         arrays[name] = {"file": place[0], "offset": place[1], "dtype": array.dtype.str, "shape": array.shape}
-    others = {name: getattr(panel, name) for name in (*NAMES, "season_length")}
+    others = {name: list(getattr(panel, name)) for name in NAMES} | {"season_length": panel.season_length}
     text = json.dumps(others | {"freq": dataclasses.asdict(panel.freq), "arrays": arrays})
     (folder / "panel.json").write_text(text, encoding="utf-8")
     return folder

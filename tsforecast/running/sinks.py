@@ -69,18 +69,20 @@ class _File:
         table = pa.Table.from_pandas(frame, preserve_index=False, nthreads=1)
         if self.writer is None:
             self.schema = table.schema
-            repeated = [field.name for field in self.schema if not pa.types.is_floating(field.type)]
+            # a dictionary of names is larger than they are: in a row group there are few of each
+            repeated = [f.name for f in self.schema if not pa.types.is_floating(f.type) and f.name != "unique_id"]
             self.writer = pq.ParquetWriter(self.path, self.schema, use_dictionary=repeated)
         self._waiting.append(table.cast(self.schema))
         while sum(map(len, self._waiting)) >= ROWS:
             whole = pa.concat_tables(self._waiting)
-            self._write(whole.slice(0, ROWS))
             self._waiting = [whole.slice(ROWS)]
+            whole = whole.slice(0, ROWS).combine_chunks()  # a copy: the pieces can go before it is written
+            self._write(whole)
 
     def close(self) -> None:
         """The rest, and the end of the file."""
         if self.writer is not None:
-            rest = pa.concat_tables(self._waiting)
+            rest = pa.concat_tables(self._waiting).combine_chunks()
             if len(rest) or not self._written:
                 self._write(rest)
             self.writer.close()
@@ -89,7 +91,7 @@ class _File:
 
     def _write(self, table: Any) -> None:
         assert self.writer is not None
-        self.writer.write_table(table.combine_chunks(), row_group_size=ROWS)
+        self.writer.write_table(table, row_group_size=ROWS)
         self._written = True
 
 
@@ -120,7 +122,7 @@ def _bytes(column: pd.Series) -> bytes:
         return np.where(np.isnan(values), np.nan, values).tobytes()  # there are many bit patterns that are no number
     if column.dtype.kind in "iu":
         return column.to_numpy(dtype=np.int64).tobytes()
-    return "".join(f"{text}\0" for text in column).encode()
+    return "".join(f"{text}\0" for text in column.to_numpy(dtype=object)).encode()
 
 
 def _shaped(name: str, frame: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ The order is that of models as given, then folds, series and steps, whatever the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,15 @@ __all__ = ["tables"]
 
 HISTORY_SERIES = 12  # as many as a report plots
 BLOCK = 2048  # series whose past is looked at together
-BATCH = 1 << 13  # rows of the table of forecasts that are made together
+BATCH = 1 << 12  # rows of the table of forecasts that are made together
 
 
 def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
     """(name of a table, some of its rows), piece by piece: each piece has the rows of one task and fold."""
+    for fold in job.folds:
+        for first in range(0, len(job.panel), BLOCK):
+            yield "pasts", _past_table(fold, first, min(first + BLOCK, len(job.panel)))
+    yield "history", _history_table(job.folds[0])
     for model in job.recipes:
         for start, group in job.groups.items():
             answers = answers_of(job, store, model, start)
@@ -53,10 +58,6 @@ def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
             for _, said in answers:
                 if said.curves is not None:
                     yield "curves", _of(model, group[0], said.curves.copy())
-    for fold in job.folds:
-        for first in range(0, len(job.panel), BLOCK):
-            yield "pasts", _past_table(fold, first, min(first + BLOCK, len(job.panel)))
-    yield "history", _history_table(job.folds[0])
 
 
 def _batches(answers: Sequence[tuple[Stretch, Any]], most: int) -> list[list[tuple[Stretch, Any]]]:
@@ -140,5 +141,5 @@ def _history_table(first: Fold) -> pd.DataFrame:
     """The stretch before the first cutoff that a plot shows: two horizons or two seasons, of the first series."""
     plan = first.plan
     steps = max(2 * plan.reach, 2 * first.panel.season_length)
-    shown = first.history.take(np.arange(min(len(first.rows), HISTORY_SERIES))).tail(steps)
-    return shown.to_frame()[["unique_id", "ds", "y"]]
+    shown = replace(first, rows=first.rows[:HISTORY_SERIES])
+    return shown.history.tail(steps).to_frame()[["unique_id", "ds", "y"]]
