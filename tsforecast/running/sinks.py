@@ -16,7 +16,7 @@ from tsforecast.results import TABLES, quantile_column
 
 __all__ = ["Digest", "collect", "write_tables"]
 
-ROWS = 1 << 15  # in a row group, whatever pieces come
+ROWS = 1 << 14  # in a row group, whatever pieces come
 JUDGED = ("forecasts", "members", "failures", "notes", "curves")
 """The tables that are what models answered. (How long they took is in `tasks`.)"""
 
