@@ -154,7 +154,7 @@ def test_progress_runs_from_0_to_1_through_all_copies() -> None:
     assert shares == sorted(shares)
     assert shares[0] == 0
     assert shares[-1] == 1
-    assert told[0][1] == "placebo 1 of 3: noisy"
+    assert told[0][1] == "placebo 1 of 3: naive"
     assert told[-1][1] == "placebo 3 of 3: done"
 
 

@@ -128,6 +128,18 @@ def test_one_worker_is_left_idle_while_this_process_works(threads: list[Threads]
     assert len(threads[0].models) == 3
 
 
+def test_no_more_workers_are_started_than_there_are_networks_left(
+    threads: list[Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    opened = schedule.open_executor
+    monkeypatch.setattr(schedule, "open_executor", lambda *given: asked.append(given[1]) or opened(*given))
+    monkeypatch.setattr(schedule, "WORTH", 2.0)  # seconds; the whole seems to take 10
+    models = {"waits": Waits(n_seeds=2), "naive": Naive(), "mean": Several(n_seeds=1)}
+    run_backtest(twelve(), models, PLAN, how=How(jobs=8))
+    assert asked == [1] and TRAINED == [5, 6, -6, -5]
+
+
 def test_trainings_that_are_over_soon_are_done_here(threads: list[Threads], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "WORTH", 30.0)  # seconds; the whole takes 10
     assert run(Waits(n_seeds=2, steps=10)).failures.empty

@@ -58,13 +58,15 @@ class Elsewhere:
                 self._land(future)
             self._record()
 
-    def step(self, *, staying: Sequence[str] = (), busy: int = 0, patience: float = 0.0) -> None:
+    def step(self, *, staying: Sequence[str] = (), at_once: int | None = None, patience: float = 0.0) -> None:
         """Hand over what there is room for, and record what has come back; wait up to so many seconds for more.
 
         staying  models that are not handed over
-        busy     workers that are to stay idle, since the calling process has something to do itself
+        at_once  tasks that may be under way, where that is fewer than the executor has room for
         """
-        room = self.executor.slots - busy if self.executor.up(patience) and not self.lost else 0
+        room = self.executor.slots if at_once is None else min(at_once, self.executor.slots)
+        if self.lost or not self.executor.up(patience):
+            room = 0
         while len(self.flying) < room and (task := self._following(staying)):
             errand = self.errands.of(task)
             future = self.executor.submit(run_errand, errand, gpu=task.model in self.on_gpu)

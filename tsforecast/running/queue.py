@@ -48,6 +48,12 @@ class Queue:
         """Series times fits (times members) that the model has not answered for."""
         return sum(rest.last - rest.first for rest in self._open[model])
 
+    def most(self) -> int:
+        """As many tasks as there could be left: no more workers than that have anything to do."""
+        local = self._job.is_local
+        tasks = sum(self.left(model) if local(model) else len(rest) for model, rest in self._open.items())
+        return tasks + len(self._begun)
+
     def expected(self, model: str) -> float:
         """Seconds that the rest of a model will take, as far as it is known: 0 before its first task."""
         return self._pace.get(model, 0.0) * self.left(model)

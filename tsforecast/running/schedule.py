@@ -41,7 +41,7 @@ def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None)
     with ExitStack() as stack:
 
         def opened() -> Elsewhere:
-            executor = stack.enter_context(closing(_executor(job, how)))
+            executor = stack.enter_context(closing(_executor(job, how, queue.most())))
             if not executor.gpus and (needy := [model for model in job.recipes if needs_gpu(job, model)]):
                 raise ConfigError(
                     f"executor={how.executor}: {needy[0]} needs a GPU, and no worker there says that it has one; start "
@@ -54,9 +54,9 @@ def run_tasks(job: Job, store: Store, how: How, on_progress: Tell | None = None)
             (there or opened()).finish()
 
 
-def _executor(job: Job, how: How) -> Executor:
+def _executor(job: Job, how: How, tasks: int) -> Executor:
     name = how.executor if how.executor.startswith("dask") else "processes"
-    workers = 1 if how.executor == "serial" else how.workers
+    workers = 1 if how.executor == "serial" else min(how.workers, tasks)
     return open_executor(name, workers, job.threads, [*job.recipes.values()])
 
 
@@ -77,8 +77,10 @@ class _Here:
         fatal: set[str],
         opened: Callable[[], Elsewhere],
     ) -> None:
-        self.job, self.store, self.queue, self.tally, self.opened = job, store, queue, tally, opened
-        self.mine = [model for model in job.recipes if model not in fatal]
+        self.job, self.store, self.queue, self.how, self.tally, self.opened = job, store, queue, how, tally, opened
+        mine = [model for model in job.recipes if model not in fatal]
+        # models of several come last: no more workers are started beside the first of these than the others need
+        self.mine = sorted(mine, key=lambda model: (not job.is_local(model), len(job.members[model])))
         self.staying = [model for model in self.mine if not how.may_start_workers or on_gpu(job.recipes[model])]
         self.there: Elsewhere | None = None
         self.trouble: BaseException | None = None
@@ -136,7 +138,7 @@ class _Here:
             if task.model in self.staying or self.queue.expected(task.model) <= WORTH:
                 return
             self.there = self.opened()
-        self.there.step(staying=self.staying, busy=1)
+        self.there.step(staying=self.staying, at_once=self.how.workers - 1)  # this process works too
 
 
 def on_gpu(recipe: Forecaster) -> bool:
