@@ -237,7 +237,7 @@ def test_an_unknown_model_is_tried_on_two_series_and_scaled_up(
     clock = Clock()
     monkeypatch.setattr(costing, "time", clock)
     folds = make_folds(walks(tuple("abcdef"), steps=100), Plan(horizon=3, step_size=3, n_windows=8, refit=refit))
-    cost = cost_of("slow", Slow(clock), folds, None, {})  # type: ignore[arg-type]
+    cost = cost_of("slow", Slow(clock), folds, None, {}, 6)  # type: ignore[arg-type]
     assert cost == Cost("slow", fits, pytest.approx(6 * (0.2 * fits + 0.05 * 8)), 0, "scaled up from 2 of 6 series")
 
 

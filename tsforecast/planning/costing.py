@@ -47,17 +47,19 @@ class Cost:
 
 
 def cost_of(
-    name: str, recipe: Forecaster, folds: Sequence[Fold], ran: BacktestResult, cheap: Mapping[str, Any]
+    name: str, recipe: Forecaster, folds: Sequence[Fold], ran: BacktestResult, cheap: Mapping[str, Any], series: int
 ) -> Cost:
     """The cost of a model on these folds.
 
-    ran, cheap  the backtest of the cheap models and their recipes: what is among them has been measured whole
+    ran, cheap  the backtest of the cheap models, on so many `series`, and their recipes: what is among them has been
+                measured
     """
     fits = sum(fold.plan.fits_at(fold.number) for fold in folds)
     same = [other for other, run in cheap.items() if run is recipe or run == recipe]
     if same:
-        tasks = ran.tasks[ran.tasks["model"] == same[0]]
-        return Cost(name, fits, float(tasks[["fit_seconds", "predict_seconds"]].sum().sum()), 0, "measured")
+        tasks, whole = ran.tasks[ran.tasks["model"] == same[0]], len(folds[-1].panel)
+        seconds = float(tasks[["fit_seconds", "predict_seconds"]].sum().sum()) * whole / series
+        return Cost(name, fits, seconds, 0, "measured" if series == whole else _scaled(series, whole))
     own = getattr(recipe, "cost", None)
     try:
         if callable(own):
@@ -84,7 +86,11 @@ def _tried(name: str, recipe: Forecaster, folds: Sequence[Fold], fits: int) -> C
     more = max(several - one, 0.0) / max(len(views) - 1, 1)  # a model may need one pass for many origins, or one each
     forecasting = one * fits + more * (len(folds) - fits)
     seconds = scale * (fitting * fits + forecasting)
-    return Cost(name, fits, seconds, 0, f"scaled up from {len(rows)} of {len(last.rows)} series")
+    return Cost(name, fits, seconds, 0, _scaled(len(rows), len(last.rows)))
+
+
+def _scaled(series: int, of: int) -> str:
+    return f"scaled up from {series:,} of {of:,} series"
 
 
 def _seconds(recipe: Forecaster, training: Panel, views: list[Any]) -> tuple[float, float, float]:
