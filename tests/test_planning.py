@@ -260,14 +260,11 @@ def test_a_model_that_cannot_be_tried_costs_an_unknown_time() -> None:
     assert math.isnan(found.seconds)
 
 
-def test_memory_grows_with_the_forecasts_and_with_the_largest_model() -> None:
-    panel = walks(("a", "b"), steps=100)
-    folds = make_folds(panel, Plan(horizon=3, step_size=3, n_windows=8))
+def test_memory_grows_with_the_data_and_with_the_largest_model() -> None:
+    one, two = walks(("a",), steps=100), walks(("a", "b"), steps=100)
     costs = [Cost("a", 1, 1.0, 0, ""), Cost("b", 1, 1.0, 5_000, "")]
-    base = memory_of(panel, folds, 13, costs[:1])
-    rows = 2 * 8 * 3
-    table = rows * (13 + costing.OTHER_COLUMNS) * 8 * costing.COPIES
-    assert memory_of(panel, folds, 13, costs) - base == table + 5_000
+    assert memory_of(two, costs) - memory_of(one, costs) == 100 * (8 + 8), "a value and a time"
+    assert memory_of(one, costs) - memory_of(one, costs[:1]) == 5_000
 
 
 def test_progress_runs_from_nought_to_one() -> None:

@@ -88,7 +88,6 @@ def plan_ahead(
     benchmark, overlap = best_baseline(ran), -(-plan.reach // plan.step_size)
     room = max(most_windows(panel, plan, training=0.5), plan.n_windows)
     compared = max(len(models) - (benchmark in models), 1)
-    levels = max(len(getattr(recipe, "quantiles", ())) for recipe in models.values())
     return Prospect(
         benchmark=benchmark,
         loss=loss,
@@ -99,7 +98,7 @@ def plan_ahead(
         compared=compared,
         pairs=_pairs(losses, benchmark, models, overlap=overlap, room=room, alpha=LEVEL / compared),
         costs=tuple(costs),
-        memory=memory_of(panel, folds, levels, costs),
+        memory=memory_of(panel, costs),
         seconds=seconds_of(folds, costs),
     )
 

@@ -24,9 +24,6 @@ SHORT = 5.0  # seconds; a trial below this is repeated, since the first call als
 START_SECONDS = 8.0  # to import everything, and to draw the figures of a report
 ROW_SECONDS = 8e-6  # to join, score and write one forecast
 BASE_BYTES = 600_000_000  # of a process that has imported everything and draws a report
-CELL_BYTES = 8
-OTHER_COLUMNS = 8  # of the table of forecasts, besides its quantiles
-COPIES = 3  # of that table, while it is joined, scored and written
 
 
 @dataclass(frozen=True)
@@ -110,12 +107,12 @@ def seconds_of(folds: Sequence[Fold], costs: Sequence[Cost]) -> float:
     return sum(cost.seconds for cost in costs) + START_SECONDS + ROW_SECONDS * _rows(folds, costs)
 
 
-def memory_of(panel: Panel, folds: Sequence[Fold], levels: int, costs: Sequence[Cost]) -> int:
-    """Bytes that a run holds at its largest: the panel, the table of forecasts as it is copied, the largest model."""
+def memory_of(panel: Panel, costs: Sequence[Cost]) -> int:
+    """Bytes that a run kept in a folder holds at its largest: the panel and the largest model. Forecasts are scored and
+    written piece by piece there; one in memory alone holds the table of them too."""
     arrays = (panel.values, panel.times, panel.hist, panel.futr)
-    table = _rows(folds, costs) * (levels + OTHER_COLUMNS) * CELL_BYTES
     largest = max((cost.memory for cost in costs), default=0)
-    return int(BASE_BYTES + sum(array.nbytes for array in arrays) + COPIES * table + largest)
+    return BASE_BYTES + sum(array.nbytes for array in arrays) + largest
 
 
 def _rows(folds: Sequence[Fold], costs: Sequence[Cost]) -> int:

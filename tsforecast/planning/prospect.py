@@ -56,7 +56,7 @@ class Prospect:
     compared         models that are compared with the baseline, for which the test is corrected (Holm)
     pairs            what is expected of a network, if the run has one, then the cheap models: those of the run first
     costs            one per model of the run
-    memory           bytes that the run holds at its largest
+    memory           bytes that the run holds at its largest, kept in a folder
     seconds          of the whole run, its report among them; NaN where a model could not be tried
     """
 
