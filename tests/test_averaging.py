@@ -47,7 +47,7 @@ def weights_on_the_way(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tupl
         torch.manual_seed(0)
         net = Affine()
         training = Training(max_steps=STEPS, batch_size=16, device="cpu", **settings)
-        train(net, windows, split_by_time(data, 5, 0, 2), Encoding.of(windows, Standard(), 7), LEVELS, training, seed=3)
+        train(net, windows, split_by_time(data, 5, 0, 2), Encoding.of(data, Standard(), 7), LEVELS, training, seed=3)
     return np.array(seen), nn.utils.parameters_to_vector(net.parameters()).detach().double().numpy()
 
 

@@ -99,13 +99,16 @@ def test_what_is_worked_out_piece_by_piece_is_what_each_span_gives_alone(spans, 
     panel = replace(whole, ids=tuple(map(str, range(len(spans)))), starts=starts, ends=ends, values=values)
     assert panel.inside.tolist() == [any(a <= row < b for a, b in zip(starts, ends, strict=True)) for row in range(30)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tsforecast.panel.BLOCK", block)
+        patch.setattr("tsforecast.spans.BLOCK", block)
         found = panel.mean_change(lag, power=2)
+        rows = np.concatenate([np.empty(0), *panel.pieces(panel.values)])
     for i in range(len(spans)):
         own = panel.series(i)
         alone = np.mean((own[lag:] - own[:-lag]) ** 2) if len(own) > lag else np.nan
         np.testing.assert_allclose(found[i], alone, rtol=1e-13)
     assert found.tobytes() == panel.mean_change(lag, power=2).tobytes()
+    if panel.inside.sum() == panel.lengths.sum():  # no two spans overlap
+        assert rows.tolist() == values[panel.inside].tolist()
 
 
 def test_a_future_has_no_field_for_a_target():

@@ -38,7 +38,7 @@ class Bench:
         data = sensors((120, 100))
         self.windows = Windows.of(data, 14, 5)
         self.split = split_by_time(data, 5, valid_steps, 2)
-        self.encoding = Encoding.of(self.windows, Standard(), 7)
+        self.encoding = Encoding.of(data, Standard(), 7)
         torch.manual_seed(seed)
         self.net = SegmentRNN(
             cell="lstm", input_size=14, horizon=5, channels=2, known=0, outputs=3, patch_size=7, hidden_size=16,
@@ -240,7 +240,7 @@ def test_any_network_of_that_shape_is_trained_and_the_loss_has_no_units(scale: f
     """On a straight line the last value is too low by the step; the one weight learns how much, in scaled units."""
     data = panel(scale * np.arange(1.0, 101.0))
     windows = Windows.of(data, 10, 1)
-    encoding = Encoding.of(windows, Standard(), 1)
+    encoding = Encoding.of(data, Standard(), 1)
     net = Copy()
     split = split_by_time(data, 1, 10, 10)
     settings = Training(max_steps=300, learning_rate=0.02, l2=0.0, relative=0.0, device="cpu")

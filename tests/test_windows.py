@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from cases import clock, panel, sensors
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from tsforecast.models.sampling import Draws, every_origin, validation_windows
 from tsforecast.panel import View
+from tsforecast.running.shared import open_panel, save_panel
 from tsforecast.windows import Batch, Windows, contexts, split_by_time
 
 NAN = np.nan
@@ -83,18 +86,38 @@ def test_a_context_to_forecast_from_is_the_context_that_was_trained_on() -> None
         np.testing.assert_array_equal(one, two)
 
 
-def test_what_lies_past_a_cutoff_never_reaches_the_training_device() -> None:
-    data = clock((0, 50), (0, 50))
-    windows = Windows.of(data.cut(data.starts + 30), input_size=4, horizon=2)
-    held = windows.values[torch.isfinite(windows.values)]
-    assert held.max() == 29 and len(held) == 60
+def test_no_window_shows_what_lies_past_a_cutoff_wherever_it_is_asked_for() -> None:
+    data = clock((0, 50), (100, 150))
+    origins, floors = torch.arange(100), torch.arange(100) // 50 * 50
+
+    def seen(ends: npt.NDArray[np.int64]) -> set[float]:
+        windows = Windows.of(replace(data, ends=ends), input_size=4, horizon=2)
+        batch = windows.gather(origins, floors)
+        return {value for rows in (batch.context, batch.target) for value in rows[torch.isfinite(rows)].tolist()}
+
+    assert seen(data.starts + 30) == {*range(30), *range(100, 130)}
+    assert seen(data.ends) == {*range(50), *range(100, 150)}  # they are in the arrays, and behind the cutoff
 
 
-def test_memory_is_proportional_to_the_observations_and_not_to_windows_or_the_longest_series() -> None:
-    data = panel(np.zeros(10_000), *(np.zeros(20) for _ in range(100)))
+def test_series_without_a_step_do_not_end_those_that_begin_where_they_would() -> None:
+    data = clock((0, 10), (100, 106), (200, 206))
+    windows = Windows.of(data.cut(np.array([10, 10, 22])), input_size=2, horizon=1)
+    assert gather(windows, [12, 18], [10, 16]).target[:, 0, 0].isnan().tolist() == [True, False]
+
+
+def test_windows_are_looked_up_in_the_memory_of_the_panel_itself() -> None:
+    data = panel(np.zeros(10_000), *(np.zeros(20) for _ in range(100)), hist=np.zeros(12_000))
     windows = Windows.of(data, input_size=500, horizon=100)
-    assert windows.values.shape == (500 + 12_000 + 100,)
-    assert windows.hist.shape == (12_600, 0)
+    assert windows.values.data_ptr() == data.values.ctypes.data and windows.hist.data_ptr() == data.hist.ctypes.data
+
+
+def test_windows_of_a_panel_on_disk_are_those_of_the_panel_in_memory(tmp_path: Path) -> None:
+    data = sensors((60, 50), covariates=True)
+    mapped = open_panel(save_panel(data, tmp_path / "panel"))
+    assert isinstance(mapped.values, np.memmap)
+    origins, floors = torch.tensor([3, 55, 61, 110]), torch.tensor([0, 0, 60, 60])
+    for one, two in zip(*(Windows.of(p, 14, 5).gather(origins, floors) for p in (data, mapped)), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_gathering_takes_no_loop_over_windows() -> None:
@@ -203,7 +226,7 @@ def test_a_window_scaler_never_sees_the_target(poison: float) -> None:
         for one in (data, dirty):
             windows = Windows.of(one, 14, 5)
             batch = gather(windows, [30], [0])
-            encoding = Encoding.of(windows, parse_transform(name, season_length=7), season=7)
+            encoding = Encoding.of(one, parse_transform(name, season_length=7), season=7)
             encoded = encoding.encode(batch)
             seen.append((encoded.x, encoded.base, encoded.units(torch.ones(1, 5, 1))))
         for clean, other in zip(*seen, strict=True):

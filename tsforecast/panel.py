@@ -19,6 +19,7 @@ from tsforecast.covariates import calendar_names, calendar_values
 from tsforecast.errors import DataError, listing
 from tsforecast.frequency import Frequency
 from tsforecast.names import named
+from tsforecast.spans import inside, means_of, pieces_of
 
 __all__ = ["Future", "Panel", "View"]
 
@@ -26,8 +27,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Times = npt.NDArray[Any]  # datetime64[us] or int64
 
-BLOCK = 1 << 18
-"""Steps that a statistic of all series takes at once."""
 MANY = 2048
 """Series that are hashed before what was mapped is let go."""
 
@@ -98,13 +97,7 @@ class Panel:
     @property
     def inside(self) -> npt.NDArray[np.bool_]:
         """Which flat rows lie inside a series `[total]`; the others are past a cutoff, or of a series left out."""
-        order = np.argsort(self.starts, kind="stable")
-        ends = np.maximum.accumulate(self.ends[order])
-        before = np.append(0, ends)[:-1]
-        begins = np.clip(self.starts[order], before, ends)
-        stretches = np.stack([begins - before, ends - begins], axis=1).ravel()  # outside, inside, outside, ...
-        stretches = np.append(stretches, len(self.values) - ends.max(initial=0))
-        return np.repeat(np.arange(len(stretches)) % 2 == 1, stretches)
+        return inside(self.starts, self.ends, len(self.values))
 
     @property
     def last_times(self) -> Times:
@@ -133,27 +126,18 @@ class Panel:
 
     def mean_change(self, lag: int, power: int = 1) -> Floats:
         """Per series `[N]`: the mean of |x_t - x_{t-lag}|**power over its observed pairs; NaN where there is none."""
-        means = np.full(len(self), np.nan)
-        for near in self._neighbours(BLOCK):
-            starts, ends = self.starts[near], self.ends[near]
-            low = int(starts.min())
-            values = self.values[low : max(int(ends.max()), low)]
-            change = np.full(len(values) + 1, np.nan)
-            if lag < len(values):
-                change[lag:-1] = np.abs(values[lag:] - values[:-lag]) ** power
-            means[near] = span_means(change, np.minimum(starts + lag, ends) - low, ends - low)
-        return means
 
-    def _neighbours(self, steps: int) -> Iterator[Ints]:
-        """Groups of series that lie within so many steps of each other (or one longer series): a memory map is worked
-        through in pieces."""
-        order = np.argsort(self.starts, kind="stable")
-        starts, ends = self.starts[order], np.maximum.accumulate(self.ends[order])
-        first = 0
-        while first < len(order):
-            last = max(int(np.searchsorted(ends, starts[first] + steps, side="right")), first + 1)
-            yield order[first:last]
-            first = last
+        def change(values: Floats) -> Floats:
+            found = np.full(len(values), np.nan)
+            if lag < len(values):
+                found[lag:] = np.abs(values[lag:] - values[: len(values) - lag]) ** power
+            return found
+
+        return means_of(change, self.values, np.minimum(self.starts + lag, self.ends), self.ends, before=lag)
+
+    def pieces(self, array: Floats) -> Iterator[Floats]:
+        """The rows of one of the flat arrays that lie inside the series, some at a time."""
+        return pieces_of(array, self.starts, self.ends)
 
     def tail(self, steps: int) -> Panel:
         """The last `steps` steps of each series (all of a shorter one). Copies nothing."""
@@ -253,21 +237,6 @@ class Panel:
         columns |= {name: self.hist[rows, p] for p, name in enumerate(self.hist_names)}
         columns |= {name: self.futr[rows, k] for k, name in enumerate(self.futr_names)}
         return pd.DataFrame(columns)
-
-
-def span_means(flat: Floats, starts: Ints, ends: Ints) -> Floats:
-    """Mean of the numbers in each half-open span of `flat`, NaN left out; NaN for a span without any.
-
-    `flat` has one element more than the last end, so that every end is an index.
-    """
-    seen = np.isfinite(flat)
-    borders = np.stack([starts, ends], axis=1).ravel()
-    totals = np.add.reduceat(np.where(seen, flat, 0.0), borders)[::2]
-    counts = np.add.reduceat(seen.astype(np.float64), borders)[::2]
-    counts = np.where(ends > starts, counts, 0.0)  # reduceat answers an element, not nothing, for an empty span
-    means = np.full(len(starts), np.nan)
-    np.divide(totals, counts, out=means, where=counts > 0)
-    return means
 
 
 @dataclass(frozen=True, eq=False)

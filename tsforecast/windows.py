@@ -3,16 +3,17 @@
     position   o-L ........ o-1 | o ...... o+H-1
                context [L]      | target [H]
 
-Nothing is cut in advance. A batch of windows is one gather over a strided view of the flat series, on the device that
-trains, so memory stays proportional to the observations whatever L and H are. Steps before a series begins are NaN,
-so a series shorter than L has windows too.
+Nothing is cut in advance and nothing is copied: a batch of windows is one gather by position from the panel's own
+arrays, which may be mapped from a file, so that memory does not grow with the observations. Steps before a series
+begins and after it ends are NaN, so a series shorter than L has windows too, and no window reaches past a cutoff.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,45 +41,53 @@ class Batch(NamedTuple):
 class Windows:
     """The flat arrays of a panel on a device, ready to gather windows of `input_size` + `horizon` steps from.
 
-    They hold only what lies inside the panel's spans: everything after a cutoff is left behind.
+    On the CPU they are the panel's own memory, or the file that it is mapped from; another device gets a copy.
     """
 
     input_size: int
     horizon: int
-    values: Tensor  # [L + total + H], NaN at both ends
-    hist: Tensor  # [L + total + H, P]
-    futr: Tensor  # [L + total + H, K]
+    starts: Tensor  # [N], ascending
+    ends: Tensor  # [N]
+    values: Tensor  # [total]
+    hist: Tensor  # [total, P]
+    futr: Tensor  # [total, K]
 
     @classmethod
     def of(cls, panel: Panel, input_size: int, horizon: int, device: torch.device | str = "cpu") -> Windows:
-        """Copy the panel's arrays to `device`, once; rows outside its spans become NaN."""
-        inside = panel.inside
-
-        def padded(array: npt.NDArray[np.float64]) -> Tensor:
-            rows = np.full((input_size + len(array) + horizon, *array.shape[1:]), np.nan)
-            rows[input_size : input_size + len(array)][inside] = array[inside]
-            return torch.from_numpy(rows).to(device)
-
-        return cls(input_size, horizon, padded(panel.values), padded(panel.hist), padded(panel.futr))
+        """Windows of a panel, which end where its series end."""
+        order = np.lexsort((panel.ends, panel.starts))  # of series that begin at one place only the last has any step
+        arrays = panel.starts[order], panel.ends[order], panel.values, panel.hist, panel.futr
+        return cls(input_size, horizon, *(_shared(array).to(device) for array in arrays))
 
     def gather(self, origins: Tensor, floors: Tensor) -> Batch:
         """The windows whose targets begin at flat positions `origins` `[B]` of series that begin at `floors` `[B]`."""
-        length = self.input_size + self.horizon
-        rows = self.values.unfold(0, length, 1)[origins]  # [B, L + H]: position o of the panel is row o of the view
-        before = torch.arange(length, device=rows.device) < (floors - origins + self.input_size)[:, None]
-        rows = rows.masked_fill(before, torch.nan).unsqueeze(2)
+        size = self.input_size
+        ends = self.ends[torch.searchsorted(self.starts, floors, right=True) - 1]
+        rows = origins[:, None] + torch.arange(-size, self.horizon, device=origins.device)  # [B, L + H]
+        outside = (rows < floors[:, None]) | (rows >= ends[:, None])
+        rows.clamp_(0, len(self.values) - 1)
+        values = _taken(self.values.unsqueeze(1), rows, outside)
         return Batch(
-            rows[:, : self.input_size],
-            rows[:, self.input_size :],
-            self._covariates(self.hist, origins, before)[:, : self.input_size],
-            self._covariates(self.futr, origins, before),
+            values[:, :size],
+            values[:, size:],
+            _taken(self.hist, rows[:, :size], outside[:, :size]),
+            _taken(self.futr, rows, outside),
         )
 
-    def _covariates(self, flat: Tensor, origins: Tensor, before: Tensor) -> Tensor:
-        if flat.shape[1] == 0:
-            return flat.new_empty(len(origins), before.shape[1], 0)
-        rows = flat.unfold(0, before.shape[1], 1)[origins].transpose(1, 2)
-        return rows.masked_fill(before.unsqueeze(2), torch.nan)
+
+def _shared(array: npt.NDArray[Any]) -> Tensor:
+    """An array as a tensor over the same memory, which is only read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _taken(flat: Tensor, rows: Tensor, outside: Tensor) -> Tensor:
+    """Rows `[B, T]` of `[total, C]` as `[B, T, C]`, NaN where they are outside."""
+    if flat.shape[1] == 0:  # looking up every row of nothing takes as long as of something
+        return flat.new_empty(*rows.shape, 0)
+    taken = flat.index_select(0, rows.reshape(-1)).view(*rows.shape, flat.shape[1])
+    return taken.masked_fill_(outside.unsqueeze(2), torch.nan)
 
 
 class Split(NamedTuple):
@@ -137,15 +146,15 @@ def contexts(views: list[View], input_size: int) -> Batch:
         rows = ends[:, None] - input_size + np.arange(input_size)
         inside = rows >= starts[:, None]
         rows = np.where(inside, rows, 0)
-        values.append(_taken(pasts[0].values, rows, inside))
-        hist.append(_taken(pasts[0].hist, rows, inside))
-        known.append(_taken(pasts[0].futr, rows, inside))
+        values.append(_looked_up(pasts[0].values, rows, inside))
+        hist.append(_looked_up(pasts[0].hist, rows, inside))
+        known.append(_looked_up(pasts[0].futr, rows, inside))
     futr = np.concatenate([np.concatenate(known), np.concatenate([view.future.futr for view in views])], axis=1)
     whole = torch.from_numpy(np.concatenate(values)).unsqueeze(2)
     return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr))
 
 
-def _taken(array: Floats, rows: Ints, inside: npt.NDArray[np.bool_]) -> Floats:
+def _looked_up(array: Floats, rows: Ints, inside: npt.NDArray[np.bool_]) -> Floats:
     """These rows `[N, L]` of an array, NaN where they are not inside."""
     if array.size == 0:  # no covariates: looking up every row of nothing takes as long as of something
         return np.full((*rows.shape, *array.shape[1:]), np.nan)

@@ -73,7 +73,7 @@ def bare(
 def ours(panel: Panel, steps: int, training: Training) -> float:
     """Seconds per step of the library's training, everything included."""
     windows = Windows.of(panel, SIZE, HORIZON)
-    encoding = Encoding.of(windows, Standard(), SEASON)
+    encoding = Encoding.of(panel, Standard(), SEASON)
     split = split_by_time(panel, HORIZON, 0)
     net = network()
     start = time.perf_counter()
@@ -93,7 +93,7 @@ def measured(steps: int, rounds: int) -> list[Steps]:
     """Ours first, then the bare loops, each `rounds` times in turn after a round that warms up."""
     panel = Panel.from_frame(synthetic_sensors(n_series=20, n_steps=2_000, seed=0))
     windows = Windows.of(panel, SIZE, HORIZON)
-    encoding = Encoding.of(windows, Standard(), SEASON)
+    encoding = Encoding.of(panel, Standard(), SEASON)
     draws = Draws(split_by_time(panel, HORIZON, 0), 4_096, 1, 0, torch.device("cpu"))
     batch = windows.gather(*next(iter(draws)))
     seen = encoding.encode(batch)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tsforecast.scaling import last_of_phase, mean_and_std, usable
+from tsforecast.panel import Panel
+from tsforecast.scaling import last_of_phase, usable
 from tsforecast.transforms import Map, Standard, Transform
-from tsforecast.windows import Batch, Windows
+from tsforecast.windows import Batch
 
 __all__ = ["Encoded", "Encoding"]
+
+Floats = npt.NDArray[np.float64]
 
 
 class Encoded(NamedTuple):
@@ -46,10 +52,9 @@ class Encoding:
     futr_std: Tensor
 
     @classmethod
-    def of(cls, windows: Windows, transform: Transform, season: int) -> Encoding:
-        """Settle the scale of the covariates known ahead on the training rows."""
-        known = windows.futr[~windows.futr.isnan().any(dim=1)]  # no sum depends on how much lies around the panel
-        mean, std = mean_and_std(known.unsqueeze(0))
+    def of(cls, past: Panel, transform: Transform, season: int, device: torch.device | str = "cpu") -> Encoding:
+        """Settle the scale of the covariates known ahead on the rows of the past."""
+        mean, std = (torch.from_numpy(found).view(1, 1, -1).to(device) for found in _mean_and_std(past))
         return cls(transform, season, mean, usable(std, mean))
 
     @property
@@ -83,3 +88,19 @@ class Encoding:
         phases = context[:, -self.season :] if whole else last_of_phase(context, self.season)
         steps = torch.arange(horizon, device=context.device) % self.season
         return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0).float()
+
+
+def _mean_and_std(past: Panel) -> tuple[Floats, Floats]:
+    """Of the covariates known ahead, over all rows that have them `[K]`; 0 where there is none."""
+
+    def mean(function: Callable[[Floats], Floats]) -> Floats:
+        total, count = np.zeros(past.futr.shape[1]), 0
+        for piece in past.pieces(past.futr):
+            known = piece[np.isfinite(piece).all(axis=1)]
+            total, count = total + function(known).sum(axis=0), count + len(known)
+        return np.asarray(total / max(count, 1))
+
+    if not past.futr.shape[1]:
+        return np.zeros(0), np.zeros(0)
+    level = mean(lambda known: known)
+    return level, np.sqrt(mean(lambda known: (known - level) ** 2))

@@ -102,7 +102,7 @@ def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
 def has_gaps(past: Panel, windows: Windows) -> bool:
     """Whether a window of `past` may lack a value: without gaps there is nothing to learn from them."""
     short = int(past.lengths.min()) < windows.input_size + windows.horizon
-    return short or bool(np.isnan(past.values[past.inside]).any())
+    return short or any(np.isnan(piece).any() for piece in past.pieces(past.values))
 
 
 def least_context(past: Panel, windows: Windows) -> int:

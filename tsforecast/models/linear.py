@@ -64,7 +64,7 @@ class Ridge:
         size = self.input_size or context_size(past, horizon)
         windows = Windows.of(past, size, horizon)
         transform = parse_transform(self.scaling, season_length=past.season_length)
-        encoding = Encoding.of(windows, transform, naive_season(past, horizon))
+        encoding = Encoding.of(past, transform, naive_season(past, horizon))
         found = fit_map(
             past, windows, encoding, levels=self.quantiles, penalties=self.penalties, val_share=self.val_share
         )

@@ -202,7 +202,8 @@ class _Task:
             season = naive_season(past, horizon)
         else:
             season = {"none": 0, "last": 1, "seasonal": past.season_length}[recipe.residual]
-        encoding = Encoding.of(windows, parse_transform(recipe.scaling, season_length=past.season_length), season)
+        transform = parse_transform(recipe.scaling, season_length=past.season_length)
+        encoding = Encoding.of(past, transform, season, device)
 
         def part(split: Split) -> _Part:
             if not recipe.linear:

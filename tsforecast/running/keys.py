@@ -14,10 +14,11 @@ import numpy as np
 
 from tsforecast.folds import Fold
 from tsforecast.forecast import Forecaster
+from tsforecast.spans import pieces_of
 
 __all__ = ["digest_of", "model_settings", "task_key"]
 
-FORMAT = 2
+FORMAT = 3
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -58,25 +59,17 @@ def task_key(model: str, group: Sequence[Fold]) -> str:
     for fold in group:
         for numbers in (fold.known, fold.learners, fold.rows):
             digest.update(np.ascontiguousarray(numbers, dtype=np.int64).tobytes() + b";")
-    known = _rows(panel.starts, last.ends)
-    for array in (panel.times, panel.values, panel.hist):
-        digest.update(np.ascontiguousarray(array[known]).tobytes())
-    if panel.futr.shape[1]:
-        ahead = _rows(panel.starts, np.minimum(last.ends + plan.reach, panel.ends))
-        digest.update(np.ascontiguousarray(panel.futr[ahead]).tobytes())
+    ahead = np.minimum(last.ends + plan.reach, panel.ends)
+    known = [(array, last.ends) for array in (panel.times, panel.values, panel.hist)]
+    for array, ends in [*known, (panel.futr, ahead)]:
+        for piece in pieces_of(array, panel.starts, ends):
+            digest.update(piece.tobytes())
     return digest.hexdigest()
 
 
 def digest_of(value: Any) -> str:
     """sha256 of anything that JSON can say."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _rows(starts: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Every flat position in some half-open spans."""
-    lengths = ends - starts
-    before = np.cumsum(lengths) - lengths
-    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
 
 
 def _plain(value: Any) -> Any:
