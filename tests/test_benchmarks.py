@@ -108,7 +108,7 @@ def test_a_series_that_never_changed_has_no_mase_and_is_left_out_of_all_scores()
 
 def test_the_published_m3_overall_scores_are_the_groups_weighted_by_forecasts_made() -> None:
     made = [645 * 6, 756 * 8, 1428 * 18, 174 * 8]
-    for row in entries.published_rows(m3.PUBLISHED, 5):
+    for row in entries.published_rows(m3.PUBLISHED["M3"], 9):
         if not np.isnan(row.scores[4]):
             assert m3.overall(np.array(row.scores[:4]), made) == pytest.approx(row.scores[4], abs=0.02), row.label
     by_series = np.average([17.88, 9.95, 16.91, 6.30], weights=[645, 756, 1428, 174])
@@ -121,6 +121,20 @@ def test_seasonal_naive_gets_its_known_m3_scores() -> None:
     assert [len(task.past) for task in groups.values()] == [645, 756, 1428, 174]
     (row,) = m3.judged("seasonal_naive", [SeasonalNaive()], groups)
     assert row.scores[:4] == pytest.approx((17.88, 11.07, 17.23, 6.30), abs=5.01e-3)
+    assert row.scores[5:8] == pytest.approx((3.172, 1.425, 1.146), abs=5.01e-4)
+
+
+@needs_data
+def test_m1_has_its_181_203_and_617_series(capsys) -> None:
+    assert [len(task.past) for task in m3.tasks(SHARED / "data", list(m3.SETS["M1"]), False, "M1").values()] == [
+        181,
+        203,
+        617,
+    ]
+    m3.main(["--set", "M1", "--models", "seasonal_naive"])
+    assert "M1, sMAPE and MASE, test span: 1001 series" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="no competition 'M2'; known are"):
+        m3.main(["--set", "M2"])
 
 
 # ---- the commands
