@@ -78,7 +78,7 @@ def _extent(panel: Panel) -> tuple[int, Any, Any]:
     """How many values were observed, the first time and the last."""
     observed, first, last = 0, [], []
     for a in range(0, len(panel), BLOCK):
-        part = gathered(panel, a, min(a + BLOCK, len(panel)))
+        part = gathered(panel, np.arange(a, min(a + BLOCK, len(panel))))
         observed += int(np.isfinite(part.values).sum())
         first.append(part.times[part.starts].min())
         last.append(part.last_times.max())

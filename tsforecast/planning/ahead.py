@@ -25,6 +25,7 @@ from tsforecast.judging.scores import BASELINES, best_baseline, origin_losses
 from tsforecast.panel import Panel
 from tsforecast.planning.costing import cost_of, memory_of, seconds_of
 from tsforecast.planning.prospect import EFFECTS, FREE_RIDGE, NETWORK, Pair, Prospect
+from tsforecast.running.chunks import gathered
 from tsforecast.running.numerics import pinned
 
 __all__ = ["plan_ahead"]
@@ -67,7 +68,9 @@ def plan_ahead(
 
     kinds = {name: recipe.name for name, recipe in cheap.items()}
     there = folds[0].rows
-    some = panel if len(there) <= SERIES else panel.take(there[np.linspace(0, len(there) - 1, SERIES).astype(int)])
+    some = panel
+    if len(there) > SERIES:  # without the observations of the others, which would be gone through with theirs
+        some = gathered(panel, there[np.linspace(0, len(there) - 1, SERIES).astype(int)])
     ran = run_backtest(
         some,
         cheap,

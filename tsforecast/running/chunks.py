@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.folds import Fold
+from tsforecast.names import named
 from tsforecast.panel import Panel
 
 __all__ = ["chunk", "fit_groups", "gathered", "within"]
@@ -29,7 +30,7 @@ def chunk(group: Sequence[Fold], first: int, last: int) -> list[Fold]:
     panel = group[0].panel
     if (first, last) == (0, len(panel)):
         return list(group)
-    own = gathered(panel, first, last)
+    own = gathered(panel, np.arange(first, last))
     return [
         replace(
             fold,
@@ -47,15 +48,15 @@ def within(fold: Fold, first: int, last: int) -> Fold:
     return replace(fold, rows=_between(fold.rows, first, last))
 
 
-def gathered(panel: Panel, first: int, last: int) -> Panel:
-    """The series first:last alone, copied end to end: from a memory map only these are read."""
-    lengths = panel.lengths[first:last]
+def gathered(panel: Panel, series: npt.NDArray[np.int64]) -> Panel:
+    """Some of the series alone, copied end to end: from a memory map only these are read."""
+    lengths = panel.lengths[series]
     ends = np.cumsum(lengths)
     starts = ends - lengths
-    rows = np.repeat(panel.starts[first:last] - starts, lengths) + np.arange(int(lengths.sum()))
+    rows = np.repeat(panel.starts[series] - starts, lengths) + np.arange(int(lengths.sum()))
     own = replace(
         panel,
-        ids=panel.ids[first:last],
+        ids=named(panel.ids, series),
         starts=starts,
         ends=ends,
         values=np.asarray(panel.values[rows]),

@@ -28,14 +28,13 @@ def collect(pieces: Iterable[Piece], levels: Sequence[float]) -> tuple[dict[str,
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     digest = Digest()
     for name, frame in pieces:
-        found[name].append(frame)
-    joined = {
-        name: _shaped(name, pd.concat(frames, ignore_index=True), levels) if frames else _empty(name, levels)
-        for name, frames in found.items()
-    }
-    for name, frame in joined.items():
-        if len(frame):
-            digest.add(name, frame)
+        shaped = _shaped(name, frame, levels)
+        digest.add(name, shaped)
+        found[name].append(shaped)
+    joined = {}
+    for name in TABLES:  # of one table after the other, so that its pieces are gone when the next is joined
+        frames = found.pop(name)
+        joined[name] = pd.concat(frames, ignore_index=True) if frames else _empty(name, levels)
     return joined, digest.value()
 
 
