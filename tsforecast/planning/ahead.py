@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.backtesting import Progress, run_backtest
+from tsforecast.backtesting import Progress, make_job
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan, make_folds, most_windows
 from tsforecast.forecast import Forecaster
@@ -25,8 +25,15 @@ from tsforecast.judging.scores import BASELINES, best_baseline, origin_losses
 from tsforecast.panel import Panel
 from tsforecast.planning.costing import cost_of, memory_of, seconds_of
 from tsforecast.planning.prospect import EFFECTS, FREE_RIDGE, NETWORK, Pair, Prospect
+from tsforecast.results import BacktestResult, quantile_columns
 from tsforecast.running.chunks import gathered
+from tsforecast.running.how import How
+from tsforecast.running.job import Job
+from tsforecast.running.memory import InMemory
 from tsforecast.running.numerics import pinned
+from tsforecast.running.schedule import run_tasks
+from tsforecast.running.sinks import collect
+from tsforecast.running.tables import tables
 
 __all__ = ["plan_ahead"]
 
@@ -66,19 +73,11 @@ def plan_ahead(
         if on_progress is not None:
             on_progress(share, name)
 
-    kinds = {name: recipe.name for name, recipe in cheap.items()}
     there = folds[0].rows
     some = panel
     if len(there) > SERIES:  # without the observations of the others, which would be gone through with theirs
         some = gathered(panel, there[np.linspace(0, len(there) - 1, SERIES).astype(int)])
-    ran = run_backtest(
-        some,
-        cheap,
-        plan,
-        facts={"kinds": kinds},
-        on_progress=lambda share, name: tell(share / 2, name),
-        threads=threads,
-    )
+    ran = _points(make_job(some, cheap, plan, threads), lambda share, name: tell(share / 2, name))
     costs = []
     for number, (name, recipe) in enumerate(models.items()):
         tell(0.5 + 0.5 * number / len(models), name)
@@ -104,6 +103,18 @@ def plan_ahead(
         memory=memory_of(panel, costs),
         seconds=seconds_of(folds, costs),
     )
+
+
+def _points(job: Job, on_progress: Progress) -> BacktestResult:
+    """A backtest whose tables have no quantiles: nothing is asked of them here, and they are most of its memory."""
+    with InMemory() as store:
+        run_tasks(job, store, How(), on_progress)
+        whole = tables(job, store)
+        # a copy, since what is left of a frame holds on to all of it
+        some = ((name, frame.drop(columns=quantile_columns(frame).values()).copy()) for name, frame in whole)
+        found, _ = collect(some, levels=())
+    kinds = {name: recipe.name for name, recipe in job.recipes.items()}
+    return BacktestResult(**found, facts={"models": list(job.recipes), "kinds": kinds})
 
 
 def _pairs(
