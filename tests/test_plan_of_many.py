@@ -15,11 +15,11 @@ from tsforecast.planning import ahead
 
 
 def test_of_many_series_cheap_models_see_some_and_their_time_is_scaled_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
 
     class Watching(Naive):
         def fit(self, past: Panel, horizon: int, /) -> Any:
-            seen.append(len(past))
+            seen.append((len(past), len(past.values)))
             return super().fit(past, horizon)
 
     rng = np.random.default_rng(0)
@@ -31,7 +31,8 @@ def test_of_many_series_cheap_models_see_some_and_their_time_is_scaled_up(monkey
     whole = found()
     monkeypatch.setattr(ahead, "SERIES", 3)
     some = found()
-    assert seen == [7, 3]
+    first = 200 - 40 * 3
+    assert seen == [(7, 6 * 200 + first), (3, 2 * 200 + first)], "series, and observations that are in reach"
     assert (whole.costs[0].how, some.costs[0].how) == ("measured", "scaled up from 3 of 7 series")
     assert (some.n_origins, some.room) == (whole.n_origins, whole.room)
     assert 0.3 < some.pairs[0].detectable / whole.pairs[0].detectable < 3

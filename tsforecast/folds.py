@@ -180,6 +180,7 @@ def most_windows(panel: Panel, plan: Plan, training: float = 0.0) -> int:
     """
     assert plan.step_size is not None
     longest = int(panel.lengths[_alive(panel, plan)].max())
+    panel.let_go()
     return (longest - max(least_training(panel, plan), int(training * longest)) - plan.reach) // plan.step_size + 1
 
 

@@ -1,12 +1,15 @@
-"""What a kept run costs: by the number of series, by the number of tasks, and with a second worker process.
+"""What a kept run and its plan cost: by the number of series, by the number of tasks, and with a second worker process.
 
     python tests/benchmarks/run_costs.py --tables series      ten folds of the naive forecast, 1,000 to 100,000 series
+    python tests/benchmarks/run_costs.py --tables plan        the plan of such a run
     python tests/benchmarks/run_costs.py --tables tasks       10,000 tasks that do next to nothing
     python tests/benchmarks/run_costs.py --tables workers     ARIMA, one worker process against two, in pairs
 
 series   the whole command `tsforecast backtest DATASET --models naive`, report and all, in a process of its own; data
          are ingested beforehand. Seconds of the clock and of the processor; the most memory that it holds: of its own
          (anonymous), mapped from files (the libraries, and as much of the data as the system leaves there), together.
+plan     the command `tsforecast plan DATASET --models naive` with the same folds, told in the same way. Most goes to the
+         libraries: it runs ridges, and torch is imported for them.
 tasks    milliseconds of the clock and of the processor for a task, from first to last, with its part and its rows in
          the ledger on the disk.
 workers  pairs of runs, one after the other, which of the two first in turn. What matters on a busy machine is told too:
@@ -43,7 +46,7 @@ from tsforecast.running.manifest import made_of
 from tsforecast.running.run_folder import RunFolder
 from tsforecast.running.schedule import run_tasks
 
-TABLES = ("series", "tasks", "workers")
+TABLES = ("series", "plan", "tasks", "workers")
 FITS = 12
 COMMAND = [sys.executable, "-m", "tsforecast.cli"]
 
@@ -96,8 +99,8 @@ def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) 
         print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)), flush=True)
 
 
-def by_series(sizes: Sequence[int], folds: int) -> None:
-    """The cost of a naive run."""
+def by_series(command: str, sizes: Sequence[int], folds: int) -> None:
+    """The cost of a naive run, or of the plan of one."""
     rows = []
     for n in sizes:
         with tempfile.TemporaryDirectory() as name:
@@ -108,11 +111,11 @@ def by_series(sizes: Sequence[int], folds: int) -> None:
                 check=True, stdout=subprocess.DEVNULL,
             )  # fmt: skip
             plan = ["--horizon", "5", "--n-windows", str(folds), "--step-size", "2", "--season-length", "7"]
-            what = ["backtest", str(folder / "data"), "--models", "naive", *plan, "--out", str(folder / "run")]
-            spent = watched([*COMMAND, *what])
+            kept = ["--out", str(folder / "run")] if command == "backtest" else []
+            spent = watched([*COMMAND, command, str(folder / "data"), "--models", "naive", *plan, *kept])
         rows.append([f"{n:,}", *(f"{value:,.1f}" for value in spent)])
     head = ["series", "seconds", "of the processor", "own MiB", "mapped MiB", "together MiB"]
-    print_table(f"naive, {folds} folds", head, rows)
+    print_table(f"{command}, naive, {folds} folds", head, rows)
 
 
 def by_tasks(n: int) -> None:
@@ -164,7 +167,7 @@ def by_workers(pairs: int, series: int) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default=",".join(TABLES), help="which of series, tasks, workers")
+    parser.add_argument("--tables", default=",".join(TABLES), help="which of series, plan, tasks, workers")
     parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of series")
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--tasks", type=int, default=10_000)
@@ -172,8 +175,10 @@ def main() -> None:
     parser.add_argument("--arimas", type=int, default=400, help="series of the workers' run")
     given = parser.parse_args()
     wanted = given.tables.split(",")
-    if "series" in wanted:
-        by_series([int(size) for size in given.sizes.split(",")], given.folds)
+    sizes = [int(size) for size in given.sizes.split(",")]
+    for table, command in (("series", "backtest"), ("plan", "plan")):
+        if table in wanted:
+            by_series(command, sizes, given.folds)
     if "tasks" in wanted:
         by_tasks(given.tasks)
     if "workers" in wanted:
