@@ -1,4 +1,4 @@
-"""What a kept run and its plan cost: by the number of series, by the number of tasks, and with a second worker process.
+"""What a kept run costs, and its plan: by the number of series, of tasks, and with a second worker process.
 
     python tests/benchmarks/run_costs.py --tables series      ten folds of the naive forecast, 1,000 to 100,000 series
     python tests/benchmarks/run_costs.py --tables plan        the plan of such a run
@@ -8,8 +8,8 @@
 series   the whole command `tsforecast backtest DATASET --models naive`, report and all, in a process of its own; data
          are ingested beforehand. Seconds of the clock and of the processor; the most memory that it holds: of its own
          (anonymous), mapped from files (the libraries, and as much of the data as the system leaves there), together.
-plan     the command `tsforecast plan DATASET --models naive` with the same folds, told in the same way. Most goes to the
-         libraries: it runs ridges, and torch is imported for them.
+plan     the command `tsforecast plan DATASET --models naive` with the same folds, told in the same way. Most goes to
+         the libraries: it runs ridges, and torch is imported for them.
 tasks    milliseconds of the clock and of the processor for a task, from first to last, with its part and its rows in
          the ledger on the disk.
 workers  pairs of runs, one after the other, which of the two first in turn. What matters on a busy machine is told too:
