@@ -158,6 +158,24 @@ def test_a_training_that_diverges_is_tried_once_more_at_half_the_rate(monkeypatc
     assert rates == [0.01, 0.005]
 
 
+@pytest.mark.parametrize(("bursts_at", "better"), [(25, True), (0, False)])
+def test_a_training_that_diverges_leaves_the_best_weights_that_were_validated(
+    bursts_at: int, better: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = ForecastModule.training_step
+
+    def bursting(self: ForecastModule, batch: Any, batch_idx: int) -> Any:
+        return step(self, batch, batch_idx) * (NAN if self.global_step >= bursts_at else 1.0)
+
+    monkeypatch.setattr(ForecastModule, "training_step", bursting)
+    bench, fresh = Bench(), Bench()
+    with pytest.raises(FloatingPointError, match="diverged"):
+        bench.train(max_steps=60)
+    fresh.training = bench.training
+    assert (bench.valid_loss() < fresh.valid_loss()) == better
+    assert (bench.size() != fresh.size()) == better
+
+
 def test_training_prints_nothing_writes_nothing_and_leaves_every_random_generator_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -234,20 +234,20 @@ class _Task:
         return net, curve
 
     def _train(self, part: _Part, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
-        """One training; where it diverges, one more at half the rate."""
-        training = self.recipe.training
+        """One training; where it diverges, one more at half the rate, from the best weights that it had until then."""
+        net, training = self._network(part, seed), self.recipe.training
+        task = net, self.windows, part.split, self.encoding, self.recipe.quantiles
         try:
-            return self._descend(part, seed, steps, stop, training)
+            curve, best = train(*task, training, seed, steps=steps, stop=stop)
         except FloatingPointError:
             slower = replace(training, learning_rate=training.learning_rate / 2)
-            return self._descend(part, seed, steps, stop, slower)
+            curve, best = train(*task, slower, seed, steps=steps, stop=stop)
+        return net, curve, best
 
-    def _descend(
-        self, part: _Part, seed: int, steps: int, stop: int | None, training: Training
-    ) -> tuple[nn.Module, Curve, int]:
+    def _network(self, part: _Part, seed: int) -> nn.Module:
         recipe, windows = self.recipe, self.windows
         torch.manual_seed(seed)
-        net = SegmentRNN(
+        return SegmentRNN(
             cell=recipe.cell,
             input_size=windows.input_size,
             horizon=windows.horizon,
@@ -261,9 +261,6 @@ class _Task:
             attention=recipe.attention,
             start=part.start,
         ).to(windows.values.device)
-        levels, split = recipe.quantiles, part.split
-        curve, best = train(net, windows, split, self.encoding, levels, training, seed, steps=steps, stop=stop)
-        return net, curve, best
 
 
 @dataclass(frozen=True, kw_only=True)

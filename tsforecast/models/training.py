@@ -195,13 +195,15 @@ def train(
     steps   of the whole schedule; None: as `training` says
     stop    leave the schedule after so many steps
 
-    Returns the curve and the step whose weights were kept. Raises FloatingPointError when the loss stops being finite.
+    Returns the curve and the step whose weights were kept. Raises FloatingPointError when the loss stops being finite:
+    `net` then has the best weights that were validated, or those that it came with.
     """
     device = windows.values.device
     steps = steps or training.steps(split.n_train)
     if stop == 0:
         net.eval()
         return [], 0
+    begun = {name: value.detach().clone() for name, value in net.state_dict().items()}
     draws = Draws(split, training.batch_size, steps, seed, device)
     valid = validation_windows(split, 4 * training.batch_size, device)
     module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, steps)
@@ -223,8 +225,12 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        with _interruptible():
-            trainer.fit(module, draws, valid if len(valid) else None)
+        try:
+            with _interruptible():
+                trainer.fit(module, draws, valid if len(valid) else None)
+        except FloatingPointError:
+            net.load_state_dict(keep.weights or begun)
+            raise
     net.load_state_dict(keep.weights or module.averaged.state_dict())
     net.eval()
     return keep.curve, steps if keep.weights is None else keep.best_step
