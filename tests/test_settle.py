@@ -56,3 +56,10 @@ def test_automatic_sizes_do_not_depend_on_how_time_is_written() -> None:
 def test_the_automatic_sizes(season: int, horizon: int, steps: int, size: int, patch: int) -> None:
     past = panel(np.zeros(steps), season_length=season)
     assert context_size(past, horizon) == size and segment_size(size, season) == patch
+
+
+@pytest.mark.parametrize(("horizon", "sizes"), [(48, (336, 168)), (168, (336, 168)), (169, (336, 336))])
+def test_a_short_look_back_is_not_shorter_than_the_horizon(horizon: int, sizes: tuple[int, int]) -> None:
+    past = panel(np.sin(np.arange(3_000.0)), season_length=24)
+    members = LSTM().members().values()
+    assert tuple(member._sizes(past, horizon)[0] for member in members) == sizes

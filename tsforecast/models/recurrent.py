@@ -42,7 +42,8 @@ class _Recurrent:
     input_size   steps of context; None: two weeks of a daily cycle, else three or four seasons or two horizons, times
                  `look_back`
     look_back    shares of that context, for the networks in turn: a short look back is often as good as a long one, and
-                 their mean better than that of two alike. Where `input_size` is given, all networks have that
+                 their mean better than that of two alike. One shorter than the horizon becomes the whole context; where
+                 `input_size` is given, all networks have that
     patch_size   steps that become one token; 1 is the classic step-by-step form; None: whole seasons where they leave
                  7 tokens or more, else a part of a season that leaves 4 to 32; 1 for very short contexts
     hidden_size  width of the state
@@ -163,7 +164,7 @@ class _Recurrent:
 
     def _sizes(self, past: Panel, horizon: int) -> tuple[int, int]:
         """Context and segment length; the context is rounded up to a whole number of segments."""
-        size = self.input_size or max(int(self.look_back[0] * context_size(past, horizon)), LEAST_CONTEXT)
+        size = self.input_size or self._context(past, horizon)
         patch = self.patch_size or segment_size(size, past.season_length)
         if self.input_size is not None and self.patch_size is not None and size % patch:
             raise ConfigError(
@@ -171,6 +172,12 @@ class _Recurrent:
                 f"take input_size={-(-size // patch) * patch}"
             )
         return -(-size // patch) * patch, patch
+
+    def _context(self, past: Panel, horizon: int) -> int:
+        """Its share of the automatic context; the whole of it where that share is shorter than the horizon."""
+        whole = context_size(past, horizon)
+        share = int(self.look_back[0] * whole)
+        return max(share if share >= horizon else whole, LEAST_CONTEXT)
 
 
 class _Part(NamedTuple):
