@@ -13,7 +13,7 @@ __all__ = ["inside", "means_of", "pieces_of"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 """Elements that are looked at at once."""
 
 
