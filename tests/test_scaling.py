@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transform_cases import for_every, holes, lognormal, windows
 
-from tsforecast.scaling import last_of_phase
+from tsforecast.scaling import last_of_phase, mean_and_std, relative_level
 from tsforecast.transforms import (
     TRANSFORMS,
     Chain,
@@ -29,6 +29,8 @@ from tsforecast.transforms import (
     Transform,
     parse_transform,
 )
+
+NAN = math.nan
 
 # ---- statistics
 
@@ -57,6 +59,23 @@ def test_statistics_agree_with_numpys_on_windows_with_gaps() -> None:
     for recipe, answer in expected.items():
         scaled = recipe.fit(context).apply(context)[:, :, 0].numpy()
         np.testing.assert_allclose(scaled, answer, rtol=1e-12, atol=1e-13, err_msg=recipe.name)
+
+
+def test_the_level_of_a_window_is_its_distance_from_zero_in_standard_deviations_and_has_no_units() -> None:
+    windows = [[1.0, 3.0], [-1.0, -3.0], [-1.0, 1.0], [0.1, 0.1], [-5.0, -5.0], [0.0, 0.0], [NAN, NAN], [9.0, NAN]]
+    level = relative_level(torch.tensor(windows, dtype=torch.float64).unsqueeze(2)).flatten()
+    near = math.tanh(2 / 4)  # mean 2, standard deviation 1
+    assert level.tolist() == pytest.approx([near, -near, 0.0, 1.0, -1.0, 0.0, 0.0, 1.0], rel=1e-12)
+    million = relative_level(1e6 * torch.tensor(windows, dtype=torch.float64).unsqueeze(2)).flatten()
+    torch.testing.assert_close(million, level, rtol=1e-12, atol=0.0)
+
+
+def test_statistics_of_a_window_have_the_same_bits_beside_one_with_gaps() -> None:
+    whole, gaps = lognormal(6, 336), holes(lognormal(6, 336), 0.2)
+    beside = mean_and_std(torch.cat([whole, gaps]))
+    for alone, part in zip(mean_and_std(whole), beside, strict=True):
+        assert torch.equal(alone, part[:6])
+    assert not torch.equal(mean_and_std(gaps)[0], beside[0][:6]), "the windows do not differ"
 
 
 def test_mean_scaling_goes_by_absolute_values() -> None:

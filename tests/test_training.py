@@ -20,7 +20,7 @@ from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.naive import Naive
-from tsforecast.models.nets import SegmentRNN
+from tsforecast.models.nets import OWN, SegmentRNN
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.sampling import validation_windows
 from tsforecast.models.training import ForecastModule, Training, train
@@ -41,7 +41,7 @@ class Bench:
         self.encoding = Encoding.of(data, Standard(), 7)
         torch.manual_seed(seed)
         self.net = SegmentRNN(
-            cell="lstm", input_size=14, horizon=5, channels=2, known=0, outputs=3, patch_size=7, hidden_size=16,
+            cell="lstm", input_size=14, horizon=5, channels=OWN, known=0, outputs=3, patch_size=7, hidden_size=16,
             num_layers=1, dropout=0.0, attention=False,
         )  # fmt: skip
 

@@ -14,9 +14,11 @@ from cases import clock, panel, sensors
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsforecast.models.encoding import Encoding
 from tsforecast.models.sampling import Draws, every_origin, validation_windows
 from tsforecast.panel import View
 from tsforecast.running.shared import open_panel, save_panel
+from tsforecast.transforms import parse_transform
 from tsforecast.windows import Batch, Windows, contexts, split_by_time
 
 NAN = np.nan
@@ -214,9 +216,6 @@ def test_validation_windows_are_the_same_every_time_and_none_is_no_batch() -> No
 
 @pytest.mark.parametrize("poison", [NAN, 1e9])
 def test_a_window_scaler_never_sees_the_target(poison: float) -> None:
-    from tsforecast.models.encoding import Encoding
-    from tsforecast.transforms import parse_transform
-
     data = sensors((60,))
     spoiled = data.values.copy()
     spoiled[30:] = poison
@@ -231,3 +230,15 @@ def test_a_window_scaler_never_sees_the_target(poison: float) -> None:
             seen.append((encoded.x, encoded.base, encoded.units(torch.ones(1, 5, 1))))
         for clean, other in zip(*seen, strict=True):
             assert torch.equal(clean, other), name
+
+
+def test_a_network_sees_at_what_level_a_window_lies_in_a_channel_of_its_own() -> None:
+    near = sensors((40, 40))
+    far = replace(near, values=near.values + 100 * np.nanstd(near.values))
+    origins, floors = torch.tensor([30, 70]), torch.tensor([0, 40])
+    seen = []
+    for data in (near, far):
+        encoding = Encoding.of(data, parse_transform("standard", season_length=7), season=7)
+        seen.append(encoding.encode(Windows.of(data, 21, 7).gather(origins, floors)).x)
+    torch.testing.assert_close(seen[0][:, :, :2], seen[1][:, :, :2], rtol=0, atol=1e-4)
+    assert (seen[1][:, :, 2] == 1).all() and (seen[0][:, :, 2] < 1).all()

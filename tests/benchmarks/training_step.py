@@ -23,7 +23,7 @@ from tsforecast.forecast import QUANTILES
 from tsforecast.maps import Affine
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import pinball, relative_error
-from tsforecast.models.nets import LinearMap, SegmentRNN
+from tsforecast.models.nets import OWN, LinearMap, SegmentRNN
 from tsforecast.models.sampling import Draws
 from tsforecast.models.training import train
 from tsforecast.panel import Panel
@@ -37,7 +37,7 @@ def network() -> SegmentRNN:
     torch.manual_seed(0)
     start = LinearMap(0, False, torch.zeros(SIZE + 1, HORIZON), torch.zeros(HORIZON, len(QUANTILES)))
     return SegmentRNN(
-        cell="lstm", input_size=SIZE, horizon=HORIZON, channels=2, known=0, outputs=len(QUANTILES), patch_size=PATCH,
+        cell="lstm", input_size=SIZE, horizon=HORIZON, channels=OWN, known=0, outputs=len(QUANTILES), patch_size=PATCH,
         hidden_size=128, num_layers=2, dropout=0.1, attention=False, start=start,
     )  # fmt: skip
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tsforecast.models.nets import OWN
 from tsforecast.panel import Panel
-from tsforecast.scaling import last_of_phase, usable
+from tsforecast.scaling import last_of_phase, relative_level, usable
 from tsforecast.transforms import Map, Standard, Transform
 from tsforecast.windows import Batch
 
@@ -24,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 class Encoded(NamedTuple):
     """A batch as a network sees it (float32), and the way back."""
 
-    x: Tensor  # [B, L, C]: scaled target, observed mask, past-only covariates, covariates known ahead
+    x: Tensor  # [B, L, C]: scaled target, observed mask, level, past-only covariates, covariates known ahead
     known: Tensor  # [B, H, K]
     base: Tensor  # [B, H, 1]: the naive forecast, scaled
     map: Map
@@ -43,6 +44,9 @@ class Encoding:
     """How windows are shown to a network. All of it is fitted on a window's own context, except the scale of the
     covariates known ahead, which is that of the training rows.
 
+    Scaling takes the level of a window away, and with it whether a series is near zero or grows by a hundredth or by
+    half of itself; a channel of x says it.
+
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
     """
 
@@ -57,25 +61,21 @@ class Encoding:
         mean, std = (torch.from_numpy(found).view(1, 1, -1).to(device) for found in _mean_and_std(past))
         return cls(transform, season, mean, usable(std, mean))
 
-    @property
-    def own_channels(self) -> int:
-        """Channels of x that are no covariates: the scaled target and its mask."""
-        return 2
-
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
         context, known, past_only = batch.context, batch.futr, batch.hist.shape[2]
-        rows, length, own = len(context), context.shape[1], self.own_channels
+        rows, length = len(context), context.shape[1]
         gaps = bool(context.sum().isnan())
         scale = self.transform.fit(context)
-        x = torch.empty(rows, length, own + past_only + known.shape[2], dtype=torch.float32, device=context.device)
+        x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scale.apply(context)
-        x[:, :, 1:own] = ~context.isnan() if gaps else 1
+        x[:, :, 1:2] = ~context.isnan() if gaps else 1
+        x[:, :, 2:OWN] = relative_level(context)
         if past_only:
-            x[:, :, own : own + past_only] = Standard().fit(batch.hist).apply(batch.hist)
+            x[:, :, OWN : OWN + past_only] = Standard().fit(batch.hist).apply(batch.hist)
         if known.shape[2]:
             known = torch.nan_to_num((known - self.futr_mean) / self.futr_std, nan=0.0)
-            x[:, :, own + past_only :] = known[:, :length]
+            x[:, :, OWN + past_only :] = known[:, :length]
         x.nan_to_num_(nan=0.0)
         return Encoded(x, known[:, length:].float(), self._base(batch, scale, gaps), scale)
 

@@ -15,13 +15,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CELLS", "Cell", "LinearMap", "SegmentRNN", "linear_features"]
+__all__ = ["CELLS", "OWN", "Cell", "LinearMap", "SegmentRNN", "linear_features"]
 
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS: dict[Cell, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
-OWN = 2  # channels of x that are no covariates: the scaled target and its mask
+OWN = 3  # channels of x that are no covariates: the scaled target, its mask and its level
 LEAST_COLUMNS = 16
 """Of a matrix product: with fewer, the last bits of a row depend on its place in the batch (seen with 5 and 8 columns,
 never with 16 to 720), and a series' forecast would depend on which others are asked for."""

@@ -20,7 +20,7 @@ from tsforecast.models.answers import Covariates
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.fitted_network import FittedNetwork
 from tsforecast.models.least_squares import fit_map
-from tsforecast.models.nets import Cell, LinearMap, SegmentRNN
+from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
 from tsforecast.models.training import Curve, Training, pick_device, train
 from tsforecast.panel import Panel
@@ -258,7 +258,7 @@ class _Task:
             cell=recipe.cell,
             input_size=windows.input_size,
             horizon=windows.horizon,
-            channels=self.encoding.own_channels + windows.hist.shape[1] + windows.futr.shape[1],
+            channels=OWN + windows.hist.shape[1] + windows.futr.shape[1],
             known=windows.futr.shape[1],
             outputs=len(recipe.quantiles),
             patch_size=self.patch,
