@@ -34,13 +34,13 @@ class Affine(nn.Module):
 def weights_on_the_way(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[np.ndarray, np.ndarray]:
     """The weights after each step `[steps, P]`, and those that are kept `[P]`."""
     seen: list[np.ndarray] = []
-    average = ForecastModule.on_train_batch_end
+    average = ForecastModule.average
 
-    def noted(self: ForecastModule, *arguments: Any) -> None:
+    def noted(self: ForecastModule) -> None:
         seen.append(nn.utils.parameters_to_vector(self.net.parameters()).detach().double().numpy())
-        average(self, *arguments)
+        average(self)
 
-    monkeypatch.setattr(ForecastModule, "on_train_batch_end", noted)
+    monkeypatch.setattr(ForecastModule, "average", noted)
     data = sensors((120, 100))
     windows = Windows.of(data, 14, 5)
     with torch.random.fork_rng():

@@ -6,6 +6,7 @@ A window is told by two flat positions: its origin (the first target step) and i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from tsforecast.windows import Split
 
-__all__ = ["Draws", "Places", "Repeated", "every_origin", "validation_windows"]
+__all__ = ["Draws", "Places", "Repeated", "Stretches", "every_origin", "validation_windows"]
 
 Ints = npt.NDArray[np.int64]
 Places = tuple[Tensor, Tensor]
@@ -45,6 +46,21 @@ class Draws:
             series = torch.randint(len(self.low), (self.batch_size,), generator=random, device=device)
             share = torch.rand(self.batch_size, generator=random, device=device, dtype=torch.float64)
             yield self.low[series] + (share * self.room[series]).long(), self.floors[series]
+
+
+class Stretches:
+    """The first `stop` batches of draws in lists of `size`; the last may be shorter."""
+
+    def __init__(self, draws: Draws, stop: int, size: int) -> None:
+        self.draws, self.stop, self.size = draws, stop, size
+
+    def __len__(self) -> int:
+        return -(-self.stop // self.size)
+
+    def __iter__(self) -> Iterator[list[Places]]:
+        batches = islice(self.draws, self.stop)
+        while stretch := list(islice(batches, self.size)):
+            yield stretch
 
 
 class Repeated:

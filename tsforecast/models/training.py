@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tsforecast import progress
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import pinball, relative_error, shares
-from tsforecast.models.sampling import Draws, Places, validation_windows
+from tsforecast.models.sampling import Draws, Places, Stretches, validation_windows
 from tsforecast.models.schedule import Training, pick_device
 from tsforecast.windows import Split, Windows
 
@@ -33,7 +33,7 @@ SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
 
 
 class ForecastModule(pl.LightningModule):
-    """Any network that answers `[B, H, Q]`, trained on windows gathered by index.
+    """Any network that answers `[B, H, Q]`, trained on windows gathered by index, a stretch of steps at a time.
 
     averaged   what is judged and kept: a running average of the weights over the last tenth of the steps so far, at
                most a fortieth of the training (Polyak & Juditsky 1992). Steps at a high rate scatter around it, so that
@@ -46,7 +46,10 @@ class ForecastModule(pl.LightningModule):
         self, net: nn.Module, windows: Windows, encoding: Encoding, levels: Tensor, training: Training, steps: int
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # training_step takes the steps
+        self.taken = 0
         self.net, self.averaged = net, copy.deepcopy(net).requires_grad_(False)
+        self.pairs = list(zip(self.averaged.parameters(), net.parameters(), strict=True))
         self.windows, self.encoding, self.training_settings, self.steps = windows, encoding, training, steps
         self.register_buffer("levels", levels, persistent=False)
         self.median = int((levels - 0.5).abs().argmin())
@@ -75,17 +78,37 @@ class ForecastModule(pl.LightningModule):
             loss = loss + weight * relative.float()
         return loss
 
-    def training_step(self, batch: Places, batch_idx: int) -> Tensor:
-        loss = self.loss(*batch)
+    def training_step(self, batch: list[Places], batch_idx: int) -> Tensor:
+        """The steps of a stretch; their mean loss. Lightning's own work, up to a millisecond a call, is done once."""
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
+        schedule: Any = self.lr_schedulers()
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        losses = []
+        for places in batch:
+            optimizer.zero_grad()
+            loss = self.penalised(*places)
+            self.manual_backward(loss)
+            nn.utils.clip_grad_norm_(weights, self.training_settings.clip)
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+            losses.append(loss.detach())
+            self.taken += 1
+            self.average()
+            if self.taken % max(self.steps // 100, 1) == 0:
+                progress.report(self.taken / self.steps)
+        return torch.stack(losses).mean()
+
+    def penalised(self, origins: Tensor, floors: Tensor) -> Tensor:
+        """The loss of a step, with the penalty on absolute weights."""
+        loss = self.loss(origins, floors)
         if self.training_settings.l1:
             loss = loss + self.training_settings.l1 * sum(p.abs().sum() for p in self.net.parameters())
         return loss
 
-    def on_train_start(self) -> None:
-        self.pairs = list(zip(self.averaged.parameters(), self.net.parameters(), strict=True))
-
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        window = max(min(self.global_step / SO_FAR, self.steps / OF_ALL), 1.0)
+    def average(self) -> None:
+        """Take the weights of this step into their running average."""
+        window = max(min(self.taken / SO_FAR, self.steps / OF_ALL), 1.0)
         with torch.no_grad():
             for mean, weight in self.pairs:
                 mean.lerp_(weight, 1 / window)
@@ -122,8 +145,8 @@ class KeepBest(pl.Callback):
     The weights before the first step are judged too: a network that starts as a good linear map may not get better.
     """
 
-    def __init__(self, patience: int, steps: int) -> None:
-        self.patience, self.steps = patience, steps
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
         self.curve: Curve = []
         self.best, self.best_step = float("inf"), 0
         self.weights: dict[str, Tensor] | None = None
@@ -132,9 +155,7 @@ class KeepBest(pl.Callback):
         self._valid: list[tuple[Tensor, int]] = []
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._train.append(outputs["loss"].detach())
-        if trainer.global_step % max(self.steps // 100, 1) == 0:
-            progress.report(trainer.global_step / self.steps)
+        self._train.append(outputs["loss"])
 
     def on_validation_batch_end(
         self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -152,8 +173,8 @@ class KeepBest(pl.Callback):
             self.curve.append((0, float("nan"), valid))
 
     def on_validation_end(self, trainer: Any, module: Any) -> None:
-        before, valid = self.best, self._judged(module, trainer.global_step)
-        self._note(trainer, valid)
+        before, valid = self.best, self._judged(module, module.taken)
+        self._note(module, valid)
         self._bad = 0 if self.best < before else self._bad + 1
         trainer.should_stop = trainer.should_stop or self._bad >= self.patience
 
@@ -168,13 +189,13 @@ class KeepBest(pl.Callback):
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         if self._train:
-            self._note(trainer, float("nan"))
+            self._note(module, float("nan"))
 
-    def _note(self, trainer: Any, valid: float) -> None:
+    def _note(self, module: Any, valid: float) -> None:
         train = float(torch.stack(self._train).mean()) if self._train else float("nan")
         if self._train and not torch.isfinite(torch.tensor(train)):
-            raise FloatingPointError(f"the training diverged: the loss is not finite at step {trainer.global_step}")
-        self.curve.append((trainer.global_step, train, valid))
+            raise FloatingPointError(f"the training diverged: the loss is not finite at step {module.taken}")
+        self.curve.append((module.taken, train, valid))
         self._train = []
 
 
@@ -205,19 +226,19 @@ def train(
         return [], 0
     begun = {name: value.detach().clone() for name, value in net.state_dict().items()}
     draws = Draws(split, training.batch_size, steps, seed, device)
+    stretches = Stretches(draws, steps if stop is None else stop, max(steps // VALIDATIONS, 1))
     valid = validation_windows(split, 4 * training.batch_size, device)
     module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, steps)
     module.to(device)
-    keep = KeepBest(training.patience, steps)
+    keep = KeepBest(training.patience)
     keep.begin(module, valid)
     with _silence():
         trainer = pl.Trainer(
-            max_steps=steps if stop is None else stop,
+            max_epochs=1,
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=[device.index or 0] if device.type == "cuda" else 1,
-            val_check_interval=max(steps // VALIDATIONS, 1) if len(valid) else None,
+            val_check_interval=1 if len(valid) else None,
             check_val_every_n_epoch=None,
-            gradient_clip_val=training.clip,
             callbacks=[keep],
             num_sanity_val_steps=0,
             logger=False,
@@ -227,7 +248,7 @@ def train(
         )
         try:
             with _interruptible():
-                trainer.fit(module, draws, valid if len(valid) else None)
+                trainer.fit(module, stretches, valid if len(valid) else None)
         except FloatingPointError:
             net.load_state_dict(keep.weights or begun)
             raise
