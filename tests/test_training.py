@@ -103,6 +103,19 @@ def test_without_validation_all_steps_are_taken_and_the_last_weights_kept() -> N
     assert bench.best == 25
 
 
+def test_how_many_steps_lightning_is_given_at_once_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    for stretches in (20, 3):
+        monkeypatch.setattr("tsforecast.models.training.VALIDATIONS", stretches)
+        bench = Bench(valid_steps=0)
+        bench.train()
+        sizes.append(nn.utils.parameters_to_vector(bench.net.parameters()))
+    assert torch.equal(*sizes)
+    other = Bench(valid_steps=0)
+    other.train(max_steps=31)  # the control: one step more does
+    assert not torch.equal(sizes[0], nn.utils.parameters_to_vector(other.net.parameters()))
+
+
 def test_l1_l2_and_clipping_have_effect() -> None:
     plain, l1, l2, clipped = (Bench(valid_steps=0) for _ in range(4))
     fast = {"max_steps": 40, "learning_rate": 0.01, "l2": 0.0}

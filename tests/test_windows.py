@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsforecast.models.encoding import Encoding
-from tsforecast.models.sampling import Draws, every_origin, validation_windows
+from tsforecast.models.sampling import Draws, Stretches, every_origin, validation_windows
 from tsforecast.panel import View
 from tsforecast.running.shared import open_panel, save_panel
 from tsforecast.transforms import parse_transform
@@ -193,6 +193,15 @@ def test_drawn_windows_are_even_over_series_then_over_time_and_the_same_for_the_
     np.testing.assert_array_equal(origins, again)
     other = torch.cat([o for o, _ in Draws(split, 2_000, 5, 8, CPU)]).numpy()
     assert (origins != other).any()
+
+
+def test_stretches_are_the_first_draws_in_their_order_and_nothing_is_drawn_after_the_stop() -> None:
+    draws = Draws(split_by_time(clock((0, 50)), 5, 0), batch_size=3, steps=20, seed=7, device=CPU)
+    stretches = Stretches(draws, stop=11, size=4)
+    parts = list(stretches)
+    assert [len(part) for part in parts] == [4, 4, 3] and len(stretches) == 3
+    seen = [origins.tolist() for part in parts for origins, _ in part]
+    assert seen == [origins.tolist() for origins, _ in draws][:11]
 
 
 def test_every_origin_comes_once_and_too_many_are_thinned_evenly() -> None:
