@@ -104,16 +104,16 @@ def test_without_validation_all_steps_are_taken_and_the_last_weights_kept() -> N
 
 
 def test_how_many_steps_lightning_is_given_at_once_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
+    weights = []
     for stretches in (20, 3):
         monkeypatch.setattr("tsforecast.models.training.VALIDATIONS", stretches)
         bench = Bench(valid_steps=0)
         bench.train()
-        sizes.append(nn.utils.parameters_to_vector(bench.net.parameters()))
-    assert torch.equal(*sizes)
+        weights.append(nn.utils.parameters_to_vector(bench.net.parameters()))
+    assert torch.equal(*weights)
     other = Bench(valid_steps=0)
     other.train(max_steps=31)  # the control: one step more does
-    assert not torch.equal(sizes[0], nn.utils.parameters_to_vector(other.net.parameters()))
+    assert not torch.equal(weights[0], nn.utils.parameters_to_vector(other.net.parameters()))
 
 
 def test_l1_l2_and_clipping_have_effect() -> None:

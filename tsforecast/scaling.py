@@ -45,17 +45,10 @@ def mean_and_std(x: Tensor) -> tuple[Tensor, Tensor]:
     The corrected two-pass algorithm (Chan, Golub & LeVeque 1983, eq. 1.7): no digits are lost at a level of 1e12.
     """
     x = x.contiguous()  # the order of a sum follows the layout
-    if not bool(x.sum().isnan()):  # the same sums in a third of the time
-        length = x.shape[1]
-        rough = x.sum(1, keepdim=True) / length
-        away = x - rough
-        rest = away.sum(1, keepdim=True) / length
-        variance = away.square_().sum(1, keepdim=True) / length - rest * rest
-        return rough + rest, variance.clamp_(min=0.0).sqrt_()
-    seen = ~x.isnan()
-    count = seen.sum(1, keepdim=True).clamp_(min=1)
-    rough = torch.where(seen, x, 0.0).sum(1, keepdim=True) / count
-    away = torch.where(seen, x - rough, 0.0)
+    seen = ~x.isnan() if bool(x.sum().isnan()) else None  # to look for gaps takes longer than the sums
+    count = x.shape[1] if seen is None else seen.sum(1, keepdim=True).clamp_(min=1)
+    rough = (x if seen is None else torch.where(seen, x, 0.0)).sum(1, keepdim=True) / count
+    away = x - rough if seen is None else torch.where(seen, x - rough, 0.0)
     rest = away.sum(1, keepdim=True) / count
     variance = away.square_().sum(1, keepdim=True) / count - rest * rest
     return rough + rest, variance.clamp_(min=0.0).sqrt_()
