@@ -1,12 +1,9 @@
-"""How networks are trained: losses, draws, early stopping, penalties, and that training leaves no trace elsewhere."""
+"""How networks are trained: losses, draws, early stopping and penalties."""
 
 from __future__ import annotations
 
-import logging
-import random
-import signal
 from dataclasses import replace
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,11 +16,12 @@ from tsforecast import progress
 from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.models.encoding import Encoding
+from tsforecast.models.least_squares import fit_map
 from tsforecast.models.naive import Naive
 from tsforecast.models.nets import OWN, SegmentRNN
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.sampling import validation_windows
-from tsforecast.models.training import ForecastModule, Training, train
+from tsforecast.models.training import ForecastModule, KeepBest, Training, train
 from tsforecast.transforms import Standard
 from tsforecast.windows import Windows, split_by_time
 
@@ -34,15 +32,16 @@ NAN = torch.nan
 class Bench:
     """A small network, its windows and its split: `train` and look inside."""
 
-    def __init__(self, seed: int = 0, valid_steps: int = 24) -> None:
+    def __init__(self, seed: int = 0, valid_steps: int = 24, linear: bool = False) -> None:
         data = sensors((120, 100))
         self.windows = Windows.of(data, 14, 5)
         self.split = split_by_time(data, 5, valid_steps, 2)
         self.encoding = Encoding.of(data, Standard(), 7)
+        start = fit_map(data, self.windows, self.encoding, levels=LEVELS) if linear else None
         torch.manual_seed(seed)
         self.net = SegmentRNN(
             cell="lstm", input_size=14, horizon=5, channels=OWN, known=0, outputs=3, patch_size=7, hidden_size=16,
-            num_layers=1, dropout=0.0, attention=False,
+            num_layers=1, dropout=0.0, attention=False, start=start,
         )  # fmt: skip
 
     def train(self, **settings: Any) -> list[tuple[int, float, float]]:
@@ -55,9 +54,7 @@ class Bench:
         module = ForecastModule(self.net, self.windows, self.encoding, torch.tensor(LEVELS), self.training, 1)
         module.eval()
         with torch.no_grad():
-            parts = [
-                (float(module.loss(*b)), len(b[0])) for b in validation_windows(self.split, 64, torch.device("cpu"))
-            ]
+            parts = [(float(module.loss(*b)), len(b[0])) for b in validation_windows(self.split, torch.device("cpu"))]
         return sum(loss * n for loss, n in parts) / sum(n for _, n in parts)
 
     def size(self) -> float:
@@ -86,6 +83,31 @@ def test_the_best_weights_are_kept_and_not_the_last() -> None:
     assert losses[-1] > 1.02 * min(losses)  # else this would show nothing
     assert bench.valid_loss() == pytest.approx(min(losses), rel=1e-5)
     assert not bench.net.training
+
+
+@pytest.mark.parametrize(
+    ("gains", "kept"), [((0.2, 0.1, 0.3, 0.2), True), ((0.5, -0.2, 0.4, -0.1), False), ((0.1,), True)]
+)
+def test_a_solution_is_left_only_for_what_is_more_than_chance(gains: tuple[float, ...], kept: bool) -> None:
+    """The means gain .2, .15 and .1; their t statistics are 4.9, .83 and, of one part alone, none."""
+    keep = KeepBest(patience=1)
+    for step, losses in ((0, torch.ones(len(gains))), (5, 1 - torch.tensor(gains))):
+        keep._valid = [(loss, 10) for loss in losses]
+        keep._judged(SimpleNamespace(averaged=nn.Linear(1, 1)), step)
+    assert keep.best_step == 5 and keep.by_chance() == (not kept)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_network_that_gained_by_chance_ends_as_it_came(monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
+    monkeypatch.setattr(KeepBest, "by_chance", lambda self: not kept)
+    bench = Bench()
+    bench.train(max_steps=60)
+    assert bench.best > 0  # it does not start as a solution: any gain is kept
+    bench = Bench(linear=True)
+    begun = {name: value.clone() for name, value in bench.net.state_dict().items()}
+    bench.train(max_steps=60)
+    same = [torch.equal(value, begun[name]) for name, value in bench.net.state_dict().items()]
+    assert all(same) != kept and (bench.best > 0) == kept
 
 
 def test_training_stops_when_the_validation_loss_does_not_improve() -> None:
@@ -189,26 +211,6 @@ def test_a_training_that_diverges_leaves_the_best_weights_that_were_validated(
     assert (bench.size() != fresh.size()) == better
 
 
-def test_training_prints_nothing_writes_nothing_and_leaves_every_random_generator_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    loggers = [logging.getLogger(name) for name in (None, "pytorch_lightning", "lightning", "torch")]
-    before = [(log.level, list(log.handlers)) for log in loggers]
-    torch.manual_seed(11), np.random.seed(12), random.seed(13)  # noqa: NPY002
-    states = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
-    threads, kind = torch.get_num_threads(), torch.get_default_dtype()
-    past = sensors()
-    LSTM(**SMALL).fit(past, 5).predict(past)
-    assert torch.equal(torch.random.get_rng_state(), states[0])
-    assert np.random.get_state()[1].tolist() == states[1] and random.getstate() == states[2]  # noqa: NPY002
-    assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, kind)
-    assert [(log.level, list(log.handlers)) for log in loggers] == before
-    assert list(tmp_path.iterdir()) == []
-    printed = capfd.readouterr()
-    assert printed.out == "" and printed.err == ""
-
-
 def test_the_state_of_the_global_generator_does_not_change_a_network() -> None:
     sizes = []
     for seed in (1, 2):
@@ -227,7 +229,7 @@ def test_progress_is_told_while_training() -> None:
 
 def test_progress_never_goes_back_over_seeds_and_both_trainings_of_each() -> None:
     heard: list[float] = []
-    recipe = LSTM(**{**SMALL, "n_seeds": 2, "training": replace(TINY, val_share=0.2)})
+    recipe = LSTM(**{**SMALL, "n_seeds": 2, "linear": False, "training": replace(TINY, val_share=0.2)})
     with progress.listening(heard.append):
         recipe.fit(sensors(), 5)
     assert heard == sorted(heard) and 0.3 < heard[5] < 0.4 and 0.98 < heard[-1] <= 1.0
@@ -277,15 +279,3 @@ def test_any_network_of_that_shape_is_trained_and_the_loss_has_no_units(scale: f
     settings = Training(max_steps=300, learning_rate=0.02, l2=0.0, relative=0.0, device="cpu")
     train(net, windows, split, encoding, (0.25, 0.5, 0.75), settings, seed=0)
     assert float(net.shift.detach()) == pytest.approx(1 / np.std(np.arange(10)), rel=0.02)
-
-
-def test_ctrl_c_in_a_training_is_a_keyboard_interrupt_and_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.getsignal(signal.SIGINT)
-
-    def press(self: ForecastModule, *batch: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ForecastModule, "penalised", press)
-    with pytest.raises(KeyboardInterrupt):
-        LSTM(**SMALL).fit(sensors(), 4)
-    assert signal.getsignal(signal.SIGINT) is before

@@ -216,11 +216,11 @@ def test_every_origin_comes_once_and_too_many_are_thinned_evenly() -> None:
 
 def test_validation_windows_are_the_same_every_time_and_none_is_no_batch() -> None:
     split = split_by_time(clock((0, 200), (0, 100)), horizon=5, valid_steps=20)
-    fixed = validation_windows(split, batch_size=10, device=CPU)
+    fixed = validation_windows(split, CPU)
     origins = torch.cat([o for o, _ in fixed])
-    assert len(fixed) == 4 and origins.tolist() == [*range(180, 196), *range(280, 296)]
+    assert [len(o) for o, _ in fixed] == [4] * 8 and origins.tolist() == [*range(180, 196), *range(280, 296)]
     assert torch.equal(origins, torch.cat([o for o, _ in fixed]))
-    assert len(validation_windows(split_by_time(clock((0, 20)), 5, 0), 10, CPU)) == 0
+    assert len(validation_windows(split_by_time(clock((0, 20)), 5, 0), CPU)) == 0
 
 
 @pytest.mark.parametrize("poison", [NAN, 1e9])

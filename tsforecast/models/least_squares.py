@@ -28,7 +28,7 @@ ENOUGH = 30  # validation windows to choose by, and to take quantiles of errors 
 PARTS = 5  # of the training time, where there are fewer: each is judged by the map of the others
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
 JUDGED = 4_096  # validation windows, at most, that choose the penalty
-AS_GOOD = 1.005  # of the smallest error: of penalties this close the strongest is taken
+AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 OUTSIZED = 5.0  # standard deviations of the context
 
 
@@ -43,10 +43,12 @@ def fit_map(
 ) -> LinearMap | None:
     """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
 
-    The penalty with the smallest absolute error on the last `val_share` of the time is taken (the strongest of those
-    within 0.5 %), and the map is solved once more on all windows. Its spread is that of the errors on that last part.
-    Where that part has fewer than 30 windows, errors are those of each fifth of the time under the map of the other
-    windows, without those that share a target step with it.
+    A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
+    smallest absolute error on the last `val_share` of the time is taken (of those within 0.5 % the plainest: without
+    the constant, then with the strongest penalty), and solved once more on all windows. Its spread is that of the
+    errors on that last part around their median: what it was wrong by on the whole then need not go on. Where that
+    part has fewer than 30 windows, errors are those of each fifth of the time under the map of the other windows,
+    without those that share a target step with it.
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
@@ -67,18 +69,20 @@ def fit_map(
         )
     )
     sight = _Sight(windows, encoding, gaps)
+    forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
     trials = list(_parts(every, horizon)) if len(late[0]) < ENOUGH else [(early, late)]
-    solved = [(_Sums.over(sight, *learned).solve(penalties), judged) for learned, judged in trials]
+    solved = [(_Sums.over(sight, *learned).solve(forms), judged) for learned, judged in trials]
 
     def errors(i: int, *, clipped: bool) -> Tensor:
         return torch.cat([sight.errors(maps[i], *judged, clipped=clipped) for maps, judged in solved])
 
-    sizes = [float(errors(i, clipped=True).abs().nan_to_num(nan=0.0).mean()) for i in range(len(penalties))]
-    best = max(range(len(penalties)), key=lambda i: (sizes[i] <= AS_GOOD * min(sizes), penalties[i]))
-    final = _Sums.over(sight, *every).solve((penalties[best],))[0]
+    sizes = [float(errors(i, clipped=True).abs().nan_to_num(nan=0.0).mean()) for i in range(len(forms))]
+    best = max(i for i, size in enumerate(sizes) if size <= AS_GOOD * min(sizes))
+    (final,) = _Sums.over(sight, *every).solve([forms[best]])
     rest = errors(best, clipped=False)
-    spread = torch.nanquantile(rest, torch.tensor(levels, dtype=rest.dtype, device=device), dim=0).T.contiguous()
-    return LinearMap(windows.hist.shape[1], gaps, final, torch.nan_to_num(spread, nan=0.0))
+    found = torch.nanquantile(rest, torch.tensor([0.5, *levels], dtype=rest.dtype, device=device), dim=0).T
+    spread = (found[:, 1:] - found[:, :1]).nan_to_num(nan=0.0)
+    return LinearMap(windows.hist.shape[1], gaps, final, spread.contiguous())
 
 
 def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
@@ -159,8 +163,21 @@ class _Sums:
             progress.report(number * CHUNK / max(len(origins), 1))
         return cls(xx, xy)
 
-    def solve(self, penalties: tuple[float, ...]) -> list[Tensor]:
-        """(X'X + penalty I)^-1 X'Y for each penalty, from one eigendecomposition."""
-        values, vectors = torch.linalg.eigh(self.xx)
-        turned = vectors.T @ self.xy
-        return [vectors @ (turned / (values.clamp_min(0.0) + p)[:, None]) for p in penalties]
+    def solve(self, forms: list[tuple[bool, float]]) -> list[Tensor]:
+        """(X'X + penalty I)^-1 X'Y for each form (drift, penalty), from one eigendecomposition with the constant and
+        one without."""
+        turned = {drift: self._turned(drift) for drift, _ in forms}
+        found = []
+        for drift, penalty in forms:
+            values, vectors, explained = turned[drift]
+            found.append(vectors @ (explained / (values + penalty)[:, None]))
+        return found
+
+    def _turned(self, drift: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Eigenvalues and eigenvectors of X'X, and X'Y in their terms; without the drift, as if the constant (the last
+        feature) had been zero everywhere, so that its weight is."""
+        xx, xy = self.xx.clone(), self.xy.clone()
+        if not drift:
+            xx[-1], xx[:, -1], xy[-1] = 0.0, 0.0, 0.0
+        values, vectors = torch.linalg.eigh(xx)
+        return values.clamp_min(0.0), vectors, vectors.T @ xy

@@ -28,9 +28,10 @@ class Ridge:
     """One linear map for all series, from the scaled context (and covariates) to the whole horizon.
 
     It corrects the naive forecast that has been closer in the past, so that a strong penalty means that forecast. The
-    penalty with the smallest error on the last part of the training time is taken, and the map is solved once more on
-    all windows. Point: the linear map (a mean). Quantiles: those of its errors on that last part, per step; where it
-    has fewer than 30 windows, those of each fifth of the time under the map of the rest.
+    penalty with the smallest error on the last part of the training time is taken, with a constant (a drift of all
+    series alike) only where that is better there, and the map is solved once more on all windows. Point: the linear
+    map, which is the median too. Quantiles: those of its errors on that last part around their median, per step; where
+    it has fewer than 30 windows, those of each fifth of the time under the map of the rest.
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows

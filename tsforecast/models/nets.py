@@ -29,11 +29,11 @@ never with 16 to 720), and a series' forecast would depend on which others are a
 
 def linear_features(x: Tensor, known: Tensor, hist: int, gaps: bool) -> Tensor:
     """What a linear map sees `[B, F]` of x `[B, L, C]` and known `[B, H, K]`: the scaled context, `hist` past-only
-    covariates, covariates known ahead at the steps to forecast, 1, and on request what is missing of the context."""
-    parts = [x[:, :, 0], x[:, :, OWN : OWN + hist].flatten(1), known.flatten(1), torch.ones_like(x[:, :1, 0])]
+    covariates, covariates known ahead at the steps to forecast, on request what is missing of the context, and 1."""
+    parts = [x[:, :, 0], x[:, :, OWN : OWN + hist].flatten(1), known.flatten(1)]
     if gaps:
         parts.append(1 - x[:, :, 1])
-    return torch.cat(parts, dim=1)
+    return torch.cat([*parts, torch.ones_like(x[:, :1, 0])], dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class LinearMap:
     hist: int
     gaps: bool
     weights: Tensor  # [F, H]
-    spread: Tensor  # [H, Q]: quantiles of its errors
+    spread: Tensor  # [H, Q]: quantiles of its errors, around their median
 
 
 class SegmentRNN(nn.Module):

@@ -30,6 +30,7 @@ from tsforecast.windows import Split, Windows, split_by_time
 __all__ = ["GRU", "LSTM", "RNN"]
 
 LEAST_CONTEXT = 2  # a single value has no size to scale by
+LONGER = 1.5  # than the automatic context, where a part of it would be too short
 BRIEF_STEPS = 60
 TIMED_STEPS = (20, 80)
 MOST_LOOK_BACK = 100
@@ -42,8 +43,8 @@ class _Recurrent:
     input_size   steps of context; None: two weeks of a daily cycle, else three or four seasons or two horizons, times
                  `look_back`
     look_back    shares of that context, for the networks in turn: a short look back is often as good as a long one, and
-                 their mean better than that of two alike. One shorter than the horizon becomes the whole context; where
-                 `input_size` is given, all networks have that
+                 their mean better than that of two alike. A part of it that is shorter than the horizon becomes one and
+                 a half; where `input_size` is given, all networks have that
     patch_size   steps that become one token; 1 is the classic step-by-step form; None: whole seasons where they leave
                  7 tokens or more, else a part of a season that leaves 4 to 32; 1 for very short contexts
     hidden_size  width of the state
@@ -174,10 +175,12 @@ class _Recurrent:
         return -(-size // patch) * patch, patch
 
     def _context(self, past: Panel, horizon: int) -> int:
-        """Its share of the automatic context; the whole of it where that share is shorter than the horizon."""
-        whole = context_size(past, horizon)
-        share = int(self.look_back[0] * whole)
-        return max(share if share >= horizon else whole, LEAST_CONTEXT)
+        """Its share of the automatic context; where that would be a part shorter than the horizon, more than the whole:
+        the mean of two networks gains by their looking back differently far."""
+        share = int(self.look_back[0] * context_size(past, horizon))
+        if self.look_back[0] < 1 and share < horizon:
+            share = context_size(past, horizon, times=LONGER)
+        return max(share, LEAST_CONTEXT)
 
 
 class _Part(NamedTuple):

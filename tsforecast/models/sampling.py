@@ -22,6 +22,7 @@ Places = tuple[Tensor, Tensor]
 """Origins `[B]` and floors `[B]`."""
 
 VALIDATION_WINDOWS = 1024  # at most, evenly spaced
+PARTS = 8  # of them: what a training gains is sure where most parts gain
 
 
 class Draws:
@@ -76,12 +77,14 @@ class Repeated:
         return iter(self.batches)
 
 
-def validation_windows(split: Split, batch_size: int, device: torch.device) -> Repeated:
-    """The validation windows in batches, thinned evenly to at most VALIDATION_WINDOWS."""
+def validation_windows(split: Split, device: torch.device) -> Repeated:
+    """The validation windows in at most PARTS batches of windows that lie beside each other, thinned evenly to at most
+    VALIDATION_WINDOWS."""
     origins, floors = every_origin(split.valid_low, split.valid_high, split.floors, VALIDATION_WINDOWS)
     if len(origins) == 0:
         return Repeated([])
-    pairs = zip(torch.split(origins, batch_size), torch.split(floors, batch_size), strict=True)
+    size = -(-len(origins) // PARTS)
+    pairs = zip(torch.split(origins, size), torch.split(floors, size), strict=True)
     return Repeated([(o.to(device), f.to(device)) for o, f in pairs])
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import logging
-import signal
-import warnings
+import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,6 +14,7 @@ from torch import Tensor, nn
 from tsforecast import progress
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import pinball, relative_error, shares
+from tsforecast.models.manners import interruptible, silence
 from tsforecast.models.sampling import Draws, Places, Stretches, validation_windows
 from tsforecast.models.schedule import Training, pick_device
 from tsforecast.windows import Split, Windows
@@ -30,6 +28,7 @@ VALIDATIONS = 20  # per training
 OUTSIZED = 5.0  # standard deviations of the context
 SO_FAR, OF_ALL = 10, 40  # the weights of a tenth of the steps so far are averaged, at most of a fortieth of all
 SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
+SURE = 1.9  # standard errors that a gain over a solution must have (one-sided 5 %, eight parts)
 
 
 class ForecastModule(pl.LightningModule):
@@ -143,12 +142,14 @@ class KeepBest(pl.Callback):
     """Watches the validation loss: keeps the best weights, stops when they do not improve, writes the curve.
 
     The weights before the first step are judged too: a network that starts as a good linear map may not get better.
+    What is judged is a mean over parts; the losses of each part are kept for the start and for the best weights.
     """
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
         self.curve: Curve = []
         self.best, self.best_step = float("inf"), 0
+        self.first_parts = self.best_parts = torch.empty(0)
         self.weights: dict[str, Tensor] | None = None
         self._bad = 0
         self._train: list[Tensor] = []
@@ -180,12 +181,23 @@ class KeepBest(pl.Callback):
 
     def _judged(self, module: ForecastModule, step: int) -> float:
         """The validation loss of the weights as they are; they are kept where it is the smallest so far."""
-        valid = sum(float(loss) * n for loss, n in self._valid) / sum(n for _, n in self._valid)
-        self._valid = []
+        parts = torch.stack([loss for loss, _ in self._valid]).double().cpu()
+        sizes = torch.tensor([n for _, n in self._valid])
+        valid, self._valid = float((parts * sizes).sum() / sizes.sum()), []
+        if step == 0:
+            self.first_parts = parts
         if valid < self.best:
-            self.best, self.best_step = valid, step
+            self.best, self.best_step, self.best_parts = valid, step, parts
             self.weights = {name: value.detach().clone() for name, value in module.averaged.state_dict().items()}
         return valid
+
+    def by_chance(self) -> bool:
+        """Whether the best weights gain so little on the start that another held-out stretch might tell otherwise: a
+        paired t statistic over the parts below SURE. One part alone says nothing about that."""
+        if len(self.best_parts) < 2:
+            return False
+        gains = self.first_parts - self.best_parts
+        return float(gains.mean()) < SURE * float(gains.std()) / math.sqrt(len(gains))
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         if self._train:
@@ -211,7 +223,8 @@ def train(
     steps: int | None = None,
     stop: int | None = None,
 ) -> tuple[Curve, int]:
-    """Train `net` in place on `windows.values.device`; it ends with its best validation weights, in eval mode.
+    """Train `net` in place on `windows.values.device`; it ends with its best validation weights, in eval mode. A net
+    that starts as a solution ends as it came where what training gains there could be chance.
 
     steps   of the whole schedule; None: as `training` says
     stop    leave the schedule after so many steps
@@ -227,12 +240,12 @@ def train(
     begun = {name: value.detach().clone() for name, value in net.state_dict().items()}
     draws = Draws(split, training.batch_size, steps, seed, device)
     stretches = Stretches(draws, steps if stop is None else stop, max(steps // VALIDATIONS, 1))
-    valid = validation_windows(split, 4 * training.batch_size, device)
+    valid = validation_windows(split, device)
     module = ForecastModule(net, windows, encoding, torch.tensor(levels), training, steps)
     module.to(device)
     keep = KeepBest(training.patience)
     keep.begin(module, valid)
-    with _silence():
+    with silence():
         trainer = pl.Trainer(
             max_epochs=1,
             accelerator="gpu" if device.type == "cuda" else device.type,
@@ -247,41 +260,14 @@ def train(
             enable_model_summary=False,
         )
         try:
-            with _interruptible():
+            with interruptible():
                 trainer.fit(module, stretches, valid if len(valid) else None)
         except FloatingPointError:
             net.load_state_dict(keep.weights or begun)
             raise
-    net.load_state_dict(keep.weights or module.averaged.state_dict())
     net.eval()
+    if getattr(net, "start", None) is not None and keep.by_chance():
+        net.load_state_dict(begun)
+        return keep.curve, 0
+    net.load_state_dict(keep.weights or module.averaged.state_dict())
     return keep.curve, steps if keep.weights is None else keep.best_step
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C stays Ctrl-C: Lightning answers it by leaving the program, with the signal ignored from then on."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as left:
-        if not isinstance(left.__context__, KeyboardInterrupt):
-            raise
-        signal.signal(signal.SIGINT, before)
-        raise KeyboardInterrupt from None
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Lightning's notes about hardware and data loaders are not for the user of a library."""
-    names = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning.utilities.rank_zero")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [log.level for log in loggers]
-    for log in loggers:
-        log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning|torch\.optim")
-            yield
-    finally:
-        for log, level in zip(loggers, before, strict=True):
-            log.setLevel(level)

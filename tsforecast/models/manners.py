@@ -1,0 +1,41 @@
+"""What Lightning does that a library must not: notes to its user, and an end of its own to Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["interruptible", "silence"]
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C: Lightning answers it by leaving the program, with the signal ignored from then on."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as left:
+        if not isinstance(left.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Lightning's notes about hardware and data loaders are not for the user of a library."""
+    names = ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning.utilities.rank_zero")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [log.level for log in loggers]
+    for log in loggers:
+        log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning|torch\.optim")
+            yield
+    finally:
+        for log, level in zip(loggers, before, strict=True):
+            log.setLevel(level)
