@@ -63,10 +63,10 @@ def test_statistics_agree_with_numpys_on_windows_with_gaps() -> None:
 
 def test_the_level_of_a_window_is_its_distance_from_zero_in_standard_deviations_and_has_no_units() -> None:
     windows = [[1.0, 3.0], [-1.0, -3.0], [-1.0, 1.0], [0.1, 0.1], [-5.0, -5.0], [0.0, 0.0], [NAN, NAN], [9.0, NAN]]
-    level = relative_level(torch.tensor(windows, dtype=torch.float64).unsqueeze(2)).flatten()
+    level = relative_level(*mean_and_std(torch.tensor(windows, dtype=torch.float64).unsqueeze(2))).flatten()
     near = math.tanh(2 / 4)  # mean 2, standard deviation 1
     assert level.tolist() == pytest.approx([near, -near, 0.0, 1.0, -1.0, 0.0, 0.0, 1.0], rel=1e-12)
-    million = relative_level(1e6 * torch.tensor(windows, dtype=torch.float64).unsqueeze(2)).flatten()
+    million = relative_level(*mean_and_std(1e6 * torch.tensor(windows, dtype=torch.float64).unsqueeze(2))).flatten()
     torch.testing.assert_close(million, level, rtol=1e-12, atol=0.0)
 
 

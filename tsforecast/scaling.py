@@ -54,14 +54,13 @@ def mean_and_std(x: Tensor) -> tuple[Tensor, Tensor]:
     return rough + rest, variance.clamp_(min=0.0).sqrt_()
 
 
-def relative_level(x: Tensor) -> Tensor:
-    """How far from zero a window lies, in its own standard deviations `[B, 1, C]`: tanh(mean / std / 4), within -1 and
-    1. It has no units, and from eight standard deviations on zero is far.
+def relative_level(mean: Tensor, std: Tensor) -> Tensor:
+    """How far from zero a window of that mean and standard deviation `[B, 1, C]` lies, in the latter: tanh(mean / std /
+    4), within -1 and 1. It has no units, and from eight standard deviations on zero is far.
 
     A window that does not move is at 1 or -1, one of zeros (or without observations) at 0.
     """
-    mean, std = mean_and_std(x)
-    return (mean / std.clamp_min_(torch.finfo(std.dtype).tiny)).div_(NEAR).tanh_()
+    return (mean / std.clamp_min(torch.finfo(std.dtype).tiny)).div_(NEAR).tanh_()
 
 
 class Quartiles(NamedTuple):

@@ -70,7 +70,10 @@ class Standard:
 
     def fit(self, context: Tensor, /) -> Map:
         """Mean and standard deviation of the observed values."""
-        mean, std = mean_and_std(context.double())
+        return self.of(*mean_and_std(context.double()))
+
+    def of(self, mean: Tensor, std: Tensor, /) -> Map:
+        """The map of windows with these statistics `[B, 1, C]`, for whoever has them already."""
         return Affine(mean, usable(std, mean))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tsforecast.models.nets import OWN
 from tsforecast.panel import Panel
-from tsforecast.scaling import last_of_phase, relative_level, usable
+from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
 from tsforecast.transforms import Map, Standard, Transform
 from tsforecast.windows import Batch
 
@@ -66,11 +66,12 @@ class Encoding:
         context, known, past_only = batch.context, batch.futr, batch.hist.shape[2]
         rows, length = len(context), context.shape[1]
         gaps = bool(context.sum().isnan())
-        scale = self.transform.fit(context)
+        mean, std = mean_and_std(context)
+        scale = self.transform.of(mean, std) if isinstance(self.transform, Standard) else self.transform.fit(context)
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scale.apply(context)
         x[:, :, 1:2] = ~context.isnan() if gaps else 1
-        x[:, :, 2:OWN] = relative_level(context)
+        x[:, :, 2:OWN] = relative_level(mean, std)
         if past_only:
             x[:, :, OWN : OWN + past_only] = Standard().fit(batch.hist).apply(batch.hist)
         if known.shape[2]:
