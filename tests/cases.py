@@ -78,6 +78,7 @@ def poisoned(panel: Panel, ends: np.ndarray, poison: Callable[[np.ndarray], np.n
 
 TINY = Training(max_steps=6, batch_size=16, device="cpu")
 SMALL: dict[str, Any] = {"input_size": 14, "hidden_size": 16, "num_layers": 1, "n_seeds": 1, "training": TINY}
+FREE = {**SMALL, "linear": False}  # of a solution that so little training would not leave
 FEW = {"max_p": 1, "max_q": 1, "max_P": 1, "max_Q": 0}
 
 RECIPES: dict[str, Callable[[int], Forecaster]] = {
@@ -90,10 +91,10 @@ RECIPES: dict[str, Callable[[int], Forecaster]] = {
     "arima": lambda seed: ARIMA(order=(1, 0, 1), seasonal_order=(0, 1, 0)),
     "autoarima": lambda seed: AutoARIMA(**FEW),
     "autoarima_covariates": lambda seed: AutoARIMA(**FEW),
-    "rnn": lambda seed: RNN(seed=seed, **SMALL),
-    "lstm": lambda seed: LSTM(seed=seed, **SMALL),
-    "gru": lambda seed: GRU(seed=seed, **SMALL),
-    "lstm_two_seeds": lambda seed: LSTM(**{**SMALL, "n_seeds": 2, "seed": 10 * seed}),
+    "rnn": lambda seed: RNN(seed=seed, **FREE),
+    "lstm": lambda seed: LSTM(seed=seed, **FREE),
+    "gru": lambda seed: GRU(seed=seed, **FREE),
+    "lstm_two_seeds": lambda seed: LSTM(**{**FREE, "n_seeds": 2, "seed": 10 * seed}),
     "lstm_attention": lambda seed: LSTM(seed=seed, attention=True, **SMALL),
     "lstm_segments": lambda seed: LSTM(seed=seed, patch_size=7, **SMALL),
     "lstm_covariates": lambda seed: LSTM(seed=seed, patch_size=7, **SMALL),

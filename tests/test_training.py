@@ -110,6 +110,14 @@ def test_a_network_that_gained_by_chance_ends_as_it_came(monkeypatch: pytest.Mon
     assert all(same) != kept and (bench.best > 0) == kept
 
 
+def test_a_brief_network_leaves_its_linear_start_for_an_audit_to_see() -> None:
+    """Of a sine, the linear map leaves nothing to find: training is given up, unless nothing is held out."""
+    past = panel(10 + np.sin(np.arange(400) / 5))
+    whole = LSTM(**{**SMALL, "training": replace(TINY, max_steps=60)})
+    (given_up,), (trained,) = (recipe.fit(past, 5).members.values() for recipe in (whole, whole.brief()))
+    assert not given_up.net.head[-1].weight.any() and trained.net.head[-1].weight.any()
+
+
 def test_training_stops_when_the_validation_loss_does_not_improve() -> None:
     bench = Bench()
     curve = bench.train(max_steps=200, patience=2, learning_rate=0.1, schedule="constant")

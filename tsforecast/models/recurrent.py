@@ -131,9 +131,9 @@ class _Recurrent:
 
     def brief(self) -> Self:
         """One network with little training, on the CPU, where the same numbers give the same bits: its forecasts are
-        poor, but it looks at what the whole model looks at."""
+        poor, but it looks at what the whole model looks at. Nothing is held out: else the recurrence might be."""
         steps = min(self.training.max_steps or BRIEF_STEPS, BRIEF_STEPS)
-        training = replace(self.training, max_steps=steps, device="cpu")
+        training = replace(self.training, max_steps=steps, val_share=0.0, device="cpu")
         return replace(self, n_seeds=1, training=training)
 
     def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
