@@ -107,6 +107,14 @@ def test_a_phase_never_observed_is_taken_against_the_last_observed_value() -> No
     assert empty.flatten().tolist() == [1.0, 1.0, 1.0, 1.0]
 
 
+def test_windows_with_and_without_holes_in_their_last_season_are_told_apart_row_by_row() -> None:
+    nan = math.nan
+    rows = torch.tensor([[1.0, 2, 3, 4, 5, 6], [1, 2, 3, nan, 5, 6], [nan] * 5 + [6], [nan] * 6]).double().unsqueeze(2)
+    expected = [[4.0, 5, 6], [1, 5, 6], [6, 6, 6], [0, 0, 0]]
+    assert last_of_phase(rows, season_length=3).squeeze(2).tolist() == expected
+    assert [last_of_phase(rows[i : i + 1], season_length=3).flatten().tolist() for i in range(4)] == expected
+
+
 def test_a_sensor_that_mostly_reads_zero_is_scaled_by_its_bursts() -> None:
     context = windows([0.0] * 50 + [1e6, 2e6] * 5)
     scaled = Robust().fit(context).apply(context)

@@ -104,6 +104,17 @@ def last_of_phase(x: Tensor, season_length: int, missing: float = 0.0) -> Tensor
     A phase that was never observed takes the last observed value of any phase; a window without observations takes
     `missing`. With `season_length=1` it is the last observed value.
     """
+    if x.shape[1] < season_length:
+        return _searched(x, season_length, missing)
+    last = x[:, -season_length:].clone()
+    holes = last.isnan().flatten(1).any(1)
+    if bool(holes.any()):
+        last[holes] = _searched(x[holes], season_length, missing)
+    return last
+
+
+def _searched(x: Tensor, season_length: int, missing: float) -> Tensor:
+    """The last of each phase of windows whose last season has holes, or is cut off."""
     batch, length, channels = x.shape
     seasons = -(-length // season_length)
     short = seasons * season_length - length

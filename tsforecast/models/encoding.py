@@ -78,15 +78,13 @@ class Encoding:
             known = torch.nan_to_num((known - self.futr_mean) / self.futr_std, nan=0.0)
             x[:, :, OWN + past_only :] = known[:, :length]
         x.nan_to_num_(nan=0.0)
-        return Encoded(x, known[:, length:].float(), self._base(batch, scale, gaps), scale)
+        return Encoded(x, known[:, length:].float(), self._base(batch, scale), scale)
 
-    def _base(self, batch: Batch, scale: Map, gaps: bool) -> Tensor:
+    def _base(self, batch: Batch, scale: Map) -> Tensor:
         context, horizon = batch.context, batch.futr.shape[1] - batch.context.shape[1]
         if self.season == 0:
             return context.new_zeros(len(context), horizon, 1, dtype=torch.float32)
-        # without gaps the last of each phase is the last season as it stands
-        whole = not gaps and context.shape[1] >= self.season
-        phases = context[:, -self.season :] if whole else last_of_phase(context, self.season)
+        phases = last_of_phase(context, self.season)
         steps = torch.arange(horizon, device=context.device) % self.season
         return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0).float()
 
