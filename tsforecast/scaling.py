@@ -45,8 +45,17 @@ def mean_and_std(x: Tensor) -> tuple[Tensor, Tensor]:
     The corrected two-pass algorithm (Chan, Golub & LeVeque 1983, eq. 1.7): no digits are lost at a level of 1e12.
     """
     x = x.contiguous()  # the order of a sum follows the layout
-    seen = ~x.isnan() if bool(x.sum().isnan()) else None  # to look for gaps takes longer than the sums
-    count = x.shape[1] if seen is None else seen.sum(1, keepdim=True).clamp_(min=1)
+    mean, std = _mean_and_std(x, None, x.shape[1])
+    gaps = mean.isnan().flatten(1).any(1).nonzero().squeeze(1)
+    if len(gaps):  # to look for them in every window takes longer than the sums
+        some = x[gaps]
+        seen = ~some.isnan()
+        mean[gaps], std[gaps] = _mean_and_std(some, seen, seen.sum(1, keepdim=True).clamp_(min=1))
+    return mean, std
+
+
+def _mean_and_std(x: Tensor, seen: Tensor | None, count: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Of the steps that were seen; None: of all."""
     rough = (x if seen is None else torch.where(seen, x, 0.0)).sum(1, keepdim=True) / count
     away = x - rough if seen is None else torch.where(seen, x - rough, 0.0)
     rest = away.sum(1, keepdim=True) / count

@@ -61,17 +61,15 @@ class Windows:
 
     def gather(self, origins: Tensor, floors: Tensor) -> Batch:
         """The windows whose targets begin at flat positions `origins` `[B]` of series that begin at `floors` `[B]`."""
-        size = self.input_size
+        size, width = self.input_size, self.input_size + self.horizon
         ends = self.ends[torch.searchsorted(self.starts, floors, right=True) - 1]
-        rows = origins[:, None] + torch.arange(-size, self.horizon, device=origins.device)  # [B, L + H]
-        outside = (rows < floors[:, None]) | (rows >= ends[:, None])
-        rows.clamp_(0, len(self.values) - 1)
-        values = _taken(self.values.unsqueeze(1), rows, outside)
+        begins = origins - size
+        values = _cut(self.values.unsqueeze(1), begins, width, floors, ends)
         return Batch(
             values[:, :size],
             values[:, size:],
-            _taken(self.hist, rows[:, :size], outside[:, :size]),
-            _taken(self.futr, rows, outside),
+            _cut(self.hist, begins, size, floors, ends),
+            _cut(self.futr, begins, width, floors, ends),
         )
 
 
@@ -82,12 +80,32 @@ def _shared(array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array)
 
 
-def _taken(flat: Tensor, rows: Tensor, outside: Tensor) -> Tensor:
-    """Rows `[B, T]` of `[total, C]` as `[B, T, C]`, NaN where they are outside."""
-    if flat.shape[1] == 0:  # looking up every row of nothing takes as long as of something
-        return flat.new_empty(*rows.shape, 0)
-    taken = flat.index_select(0, rows.reshape(-1)).view(*rows.shape, flat.shape[1])
-    return taken.masked_fill_(outside.unsqueeze(2), torch.nan)
+def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor) -> Tensor:
+    """Rows `begins` `[B]` to `begins + width` of `[total, C]` as `[B, width, C]`, NaN where they are before `floors` or
+    not before `ends`.
+
+    A window that lies within its series is one block of memory, which is copied whole; only others are looked up row
+    by row.
+    """
+    total, channels = flat.shape
+    if channels == 0:  # looking up every row of nothing takes as long as of something
+        return flat.new_empty(len(begins), width, 0)
+    across = ((begins < floors) | (begins + width > ends)).nonzero().squeeze(1)
+    if total < width or len(across) == len(begins):
+        return _looked_up_rows(flat, begins, width, floors, ends)
+    blocks = flat.unfold(0, width, 1).transpose(1, 2)  # a view of every window
+    found = blocks.index_select(0, begins.clamp(0, total - width))
+    if len(across):
+        found[across] = _looked_up_rows(flat, begins[across], width, floors[across], ends[across])
+    return found
+
+
+def _looked_up_rows(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor) -> Tensor:
+    rows = begins[:, None] + torch.arange(width, device=begins.device)  # [B, width]
+    outside = (rows < floors[:, None]) | (rows >= ends[:, None])
+    rows.clamp_(0, len(flat) - 1)
+    found = flat.index_select(0, rows.view(-1)).view(*rows.shape, flat.shape[1])
+    return found.masked_fill_(outside.unsqueeze(2), torch.nan)
 
 
 class Split(NamedTuple):

@@ -86,7 +86,7 @@ class ForecastModule(pl.LightningModule):
         for places in batch:
             optimizer.zero_grad()
             loss = self.penalised(*places)
-            self.manual_backward(loss)
+            torch.autograd.backward(loss)  # not Lightning's: the precision is our own, and there is one device
             nn.utils.clip_grad_norm_(weights, self.training_settings.clip)
             optimizer.step()
             if schedule is not None:
