@@ -38,7 +38,7 @@ def network() -> SegmentRNN:
     start = LinearMap(0, False, torch.zeros(SIZE + 1, HORIZON), torch.zeros(HORIZON, len(QUANTILES)))
     return SegmentRNN(
         cell="lstm", input_size=SIZE, horizon=HORIZON, channels=OWN, known=0, outputs=len(QUANTILES), patch_size=PATCH,
-        hidden_size=128, num_layers=2, dropout=0.1, attention=False, start=start,
+        hidden_size=128, num_layers=2, dropout=0.1, attention=False, start=start, maps=8,
     )  # fmt: skip
 
 

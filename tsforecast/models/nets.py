@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CELLS", "OWN", "Cell", "LinearMap", "SegmentRNN", "linear_features"]
+__all__ = ["CELLS", "OWN", "Cell", "LinearMap", "SegmentRNN", "linear_features", "maps_within"]
 
 Cell = Literal["rnn", "lstm", "gru"]
 CELLS: dict[Cell, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -25,6 +25,8 @@ OWN = 3  # channels of x that are no covariates: the scaled target, its mask and
 LEAST_COLUMNS = 16
 """Of a matrix product: with fewer, the last bits of a row depend on its place in the batch (seen with 5 and 8 columns,
 never with 16 to 720), and a series' forecast would depend on which others are asked for."""
+MOST_WEIGHTS = 1_000_000  # of gated maps: eight of the longest would take longer than all the rest
+SHRUNK, SPREAD = 2.0, 0.1  # gated maps: of their inputs; of their weights at first
 
 
 def linear_features(x: Tensor, known: Tensor, hist: int, gaps: bool) -> Tensor:
@@ -52,6 +54,7 @@ class SegmentRNN(nn.Module):
     cell        which recurrence; `patch_size` 1 feeds it step by step, the classic form
     attention   let the last state look back over all states (scaled dot products, Luong et al. 2015) before answering
     start       a linear map that becomes a part of the network: before training it answers as that map does
+    maps        how many more linear maps stand beside it, each with a gate that the state opens
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class SegmentRNN(nn.Module):
         dropout: float,
         attention: bool,
         start: LinearMap | None = None,
+        maps: int = 0,
     ) -> None:
         super().__init__()
         assert input_size % patch_size == 0, "the context is a whole number of segments"
@@ -88,6 +92,7 @@ class SegmentRNN(nn.Module):
         self.head = nn.Sequential(nn.Linear(state, 2 * hidden_size), nn.ReLU(), nn.Dropout(dropout), last)
         self.known = KnownAhead(state, known, outputs) if known else None
         self.start = None if start is None else LinearStart(start)
+        self.gated = None if start is None or maps == 0 else GatedMaps(start, state, maps)
         if start is not None:
             nn.init.zeros_(last.weight)
             last.bias.data[: horizon * outputs] = start.spread.flatten()
@@ -106,6 +111,8 @@ class SegmentRNN(nn.Module):
         out: Tensor = self.head(state)[:, : self.horizon * self.outputs].view(batch, self.horizon, self.outputs)
         if self.known is not None:
             out = out + self.known(state, known)
+        if self.gated is not None:
+            out = out + self.gated(state, x, known)
         return out if self.start is None else out + self.start(x, known)
 
 
@@ -124,6 +131,40 @@ class LinearStart(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             out: Tensor = self.map(linear_features(x, known, self.hist, self.gaps))
         return out[:, : self.horizon].unsqueeze(2)
+
+
+class GatedMaps(nn.Module):
+    """Linear maps, each times a gate that the state `[B, D]` sets: state, x, known -> `[B, H, 1]`.
+
+    A sum of what is linear and what is not can add to a pattern, not make it larger or smaller; this can: how the
+    horizon follows from the context may depend on where a series stands (a mixture of linear experts, Ni et al. 2024,
+    arXiv:2312.06786). At first all gates are shut.
+    """
+
+    def __init__(self, beside: LinearMap, state_size: int, count: int) -> None:
+        super().__init__()
+        self.hist, self.gaps = beside.hist, beside.gaps
+        features, self.horizon = beside.weights.shape
+        # a step of the optimiser then moves the answer to a long context no further than that to a short one
+        self.share = SHRUNK / math.sqrt(features)
+        self.count = maps_within(features, self.horizon, count)
+        self.maps = nn.Linear(features, max(self.count * self.horizon, LEAST_COLUMNS), bias=False)
+        self.gates = nn.Linear(state_size, max(self.count, LEAST_COLUMNS))
+        nn.init.normal_(self.maps.weight, std=SPREAD)
+        nn.init.zeros_(self.gates.weight)
+        nn.init.zeros_(self.gates.bias)
+
+    def forward(self, state: Tensor, x: Tensor, known: Tensor) -> Tensor:
+        seen = linear_features(x, known, self.hist, self.gaps) * self.share
+        answers = self.maps(seen)[:, : self.count * self.horizon].view(len(x), self.count, self.horizon)
+        gates = self.gates(state)[:, : self.count, None]
+        out: Tensor = (gates * answers).sum(1)
+        return out.unsqueeze(2)
+
+
+def maps_within(features: int, horizon: int, count: int) -> int:
+    """How many of `count` gated maps there is room for, at least one."""
+    return max(min(count, MOST_WEIGHTS // (features * horizon)), 1)
 
 
 class KnownAhead(nn.Module):

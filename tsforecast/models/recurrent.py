@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import cycle
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -22,7 +23,7 @@ from tsforecast.models.fitted_network import FittedNetwork
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
-from tsforecast.models.training import Curve, Training, pick_device, train
+from tsforecast.models.training import Curve, Trained, Training, pick_device, train
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import Split, Windows, split_by_time
@@ -34,6 +35,8 @@ LONGER = 1.5  # than the automatic context, where a part of it would be too shor
 BRIEF_STEPS = 60
 TIMED_STEPS = (20, 80)
 MOST_LOOK_BACK = 100
+LIMITS = {"input_size": (1, 100_000), "patch_size": (1, 10_000), "hidden_size": (1, 8_192), "num_layers": (1, 32)}
+LIMITS |= {"gated_maps": (0, 1_000), "n_seeds": (1, 1_000)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,8 @@ class _Recurrent:
                  whichever of the two has been closer in the past
     linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
                  the closed-form solution for it (`Ridge`)
+    gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the
+                 recurrence opens, so that it can change how the horizon follows from the context; without `linear` none
     n_seeds      networks trained from different seeds, their quantiles averaged: two are more accurate than one, and
                  their spread tells how much is luck. A backtest trains them side by side where that pays
     """
@@ -70,6 +75,7 @@ class _Recurrent:
     scaling: str = "standard"
     residual: Literal["auto", "seasonal", "last", "none"] = "auto"
     linear: bool = True
+    gated_maps: int = 8
     n_seeds: int = 2
     seed: int = 0
     quantiles: tuple[float, ...] = QUANTILES
@@ -80,11 +86,10 @@ class _Recurrent:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
-        limits = {"input_size": 100_000, "patch_size": 10_000, "hidden_size": 8_192, "num_layers": 32, "n_seeds": 1_000}
-        for field_name, most in limits.items():
+        for field_name, (least, most) in LIMITS.items():
             value = getattr(self, field_name)
-            if value is not None and not 1 <= value <= most:
-                raise ConfigError(f"{self.name}.{field_name}={value}: must be between 1 and {most}")
+            if value is not None and not least <= value <= most:
+                raise ConfigError(f"{self.name}.{field_name}={value}: must be between {least} and {most}")
         object.__setattr__(self, "look_back", tuple(float(share) for share in self.look_back))
         if not self.look_back or min(self.look_back) <= 0 or max(self.look_back) > MOST_LOOK_BACK:
             raise ConfigError(
@@ -122,9 +127,8 @@ class _Recurrent:
                 tasks[sizes] = _Task.of(self, past, split, horizon, sizes, device)
             with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
                 net, curve = tasks[sizes].trained(member.seed)
-            networks[name] = FittedNetwork(
-                self.name, horizon, sizes[0], self.quantiles, Covariates.of(past), tasks[sizes].encoding, net
-            )
+            given = self.name, horizon, sizes[0], self.quantiles, Covariates.of(past), tasks[sizes].encoding
+            networks[name] = FittedNetwork(*given, net)
             curves += [(member.seed, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
         return FittedEnsemble(horizon, networks, table)
@@ -237,22 +241,23 @@ class _Task:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             steps = self.recipe.training.steps(self.first.split.n_train)
             with progress.part(0.0, 0.75 if held_out else 1.0):
-                net, curve, best = self._train(self.first, seed, steps)
+                net, found = self._train(self.first, seed, steps)
             if held_out:
                 with progress.part(0.75, 1.0):
-                    net, _, _ = self._train(self.whole, seed, steps, best)
-        return net, curve
+                    net, _ = self._train(self.whole, seed, steps, found)
+        return net, found.curve
 
-    def _train(self, part: _Part, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
-        """One training; where it diverges, one more at half the rate, from the best weights that it had until then."""
+    def _train(self, part: _Part, seed: int, steps: int, found: Trained | None = None) -> tuple[nn.Module, Trained]:
+        """One training, as long and as far as one that is `found`; where it diverges, one more at half the rate, from
+        the best weights that it had until then."""
         net, training = self._network(part, seed), self.recipe.training
+        stop, share = (None, 1.0) if found is None else (found.step, found.share)
         task = net, self.windows, part.split, self.encoding, self.recipe.quantiles
+        run = partial(train, *task, seed=seed, steps=steps, stop=stop, share=share)
         try:
-            curve, best = train(*task, training, seed, steps=steps, stop=stop)
+            return net, run(training=training)
         except FloatingPointError:
-            slower = replace(training, learning_rate=training.learning_rate / 2)
-            curve, best = train(*task, slower, seed, steps=steps, stop=stop)
-        return net, curve, best
+            return net, run(training=replace(training, learning_rate=training.learning_rate / 2))
 
     def _network(self, part: _Part, seed: int) -> nn.Module:
         recipe, windows = self.recipe, self.windows
@@ -270,6 +275,7 @@ class _Task:
             dropout=recipe.dropout,
             attention=recipe.attention,
             start=part.start,
+            maps=recipe.gated_maps,
         ).to(windows.values.device)
 
 
