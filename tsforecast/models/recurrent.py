@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import cycle
 from typing import ClassVar, Literal, NamedTuple, Self
 
@@ -23,7 +22,7 @@ from tsforecast.models.fitted_network import FittedNetwork
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
-from tsforecast.models.training import Curve, Trained, Training, pick_device, train
+from tsforecast.models.training import Curve, Training, pick_device, train
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import Split, Windows, split_by_time
@@ -241,23 +240,22 @@ class _Task:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             steps = self.recipe.training.steps(self.first.split.n_train)
             with progress.part(0.0, 0.75 if held_out else 1.0):
-                net, found = self._train(self.first, seed, steps)
+                net, curve, best = self._train(self.first, seed, steps)
             if held_out:
                 with progress.part(0.75, 1.0):
-                    net, _ = self._train(self.whole, seed, steps, found)
-        return net, found.curve
+                    net, _, _ = self._train(self.whole, seed, steps, best)
+        return net, curve
 
-    def _train(self, part: _Part, seed: int, steps: int, found: Trained | None = None) -> tuple[nn.Module, Trained]:
-        """One training, as long and as far as one that is `found`; where it diverges, one more at half the rate, from
-        the best weights that it had until then."""
+    def _train(self, part: _Part, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
+        """One training; where it diverges, one more at half the rate, from the best weights that it had until then."""
         net, training = self._network(part, seed), self.recipe.training
-        stop, share = (None, 1.0) if found is None else (found.step, found.share)
         task = net, self.windows, part.split, self.encoding, self.recipe.quantiles
-        run = partial(train, *task, seed=seed, steps=steps, stop=stop, share=share)
         try:
-            return net, run(training=training)
+            curve, best = train(*task, training, seed, steps=steps, stop=stop)
         except FloatingPointError:
-            return net, run(training=replace(training, learning_rate=training.learning_rate / 2))
+            slower = replace(training, learning_rate=training.learning_rate / 2)
+            curve, best = train(*task, slower, seed, steps=steps, stop=stop)
+        return net, curve, best
 
     def _network(self, part: _Part, seed: int) -> nn.Module:
         recipe, windows = self.recipe, self.windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -19,27 +19,16 @@ from tsforecast.models.sampling import Draws, Places, Stretches, validation_wind
 from tsforecast.models.schedule import Training, pick_device
 from tsforecast.windows import Split, Windows
 
-__all__ = ["Curve", "Trained", "Training", "pick_device", "train"]
+__all__ = ["Curve", "Training", "pick_device", "train"]
 
 Curve = list[tuple[int, float, float]]
 """(step, training loss since the last entry, validation loss)."""
-
-
-class Trained(NamedTuple):
-    """What came of a training: its curve, the step whose weights are best, and how much of the way from the first
-    weights to those the network went."""
-
-    curve: Curve
-    step: int
-    share: float
-
 
 VALIDATIONS = 20  # per training
 OUTSIZED = 5.0  # standard deviations of the context
 SO_FAR, OF_ALL = 10, 40  # the weights of a tenth of the steps so far are averaged, at most of a fortieth of all
 SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
 SURE = 1.9  # standard errors that a gain over a solution must have (one-sided 5 %, eight parts)
-HALFWAY = 0.5  # from a solution, where the gain has fewer
 
 
 class ForecastModule(pl.LightningModule):
@@ -233,23 +222,21 @@ def train(
     *,
     steps: int | None = None,
     stop: int | None = None,
-    share: float = 1.0,
-) -> Trained:
+) -> tuple[Curve, int]:
     """Train `net` in place on `windows.values.device`; it ends with its best validation weights, in eval mode. A net
-    that starts as a solution goes half of the way there where what training gains could be chance.
+    that starts as a solution ends as it came where what training gains there could be chance.
 
     steps   of the whole schedule; None: as `training` says
     stop    leave the schedule after so many steps
-    share   of the way from the first weights to the best that is gone in any case
 
-    Raises FloatingPointError when the loss stops being finite:
+    Returns the curve and the step whose weights were kept. Raises FloatingPointError when the loss stops being finite:
     `net` then has the best weights that were validated, or those that it came with.
     """
     device = windows.values.device
     steps = steps or training.steps(split.n_train)
     if stop == 0:
         net.eval()
-        return Trained([], 0, share)
+        return [], 0
     begun = {name: value.detach().clone() for name, value in net.state_dict().items()}
     draws = Draws(split, training.batch_size, steps, seed, device)
     stretches = Stretches(draws, steps if stop is None else stop, max(steps // VALIDATIONS, 1))
@@ -280,7 +267,7 @@ def train(
             raise
     net.eval()
     if getattr(net, "start", None) is not None and keep.by_chance():
-        share = HALFWAY
-    best = keep.weights or module.averaged.state_dict()
-    net.load_state_dict({name: torch.lerp(begun[name], best[name], share) for name in best})
-    return Trained(keep.curve, steps if keep.weights is None else keep.best_step, share)
+        net.load_state_dict(begun)
+        return keep.curve, 0
+    net.load_state_dict(keep.weights or module.averaged.state_dict())
+    return keep.curve, steps if keep.weights is None else keep.best_step
