@@ -79,6 +79,7 @@ def poisoned(panel: Panel, ends: np.ndarray, poison: Callable[[np.ndarray], np.n
 TINY = Training(max_steps=6, batch_size=16, device="cpu")
 SMALL: dict[str, Any] = {"input_size": 14, "hidden_size": 16, "num_layers": 1, "n_seeds": 1, "training": TINY}
 FREE = {**SMALL, "linear": False}  # of a solution that so little training would not leave
+LED = {**SMALL, "training": replace(TINY, val_share=0.0)}  # from a solution, which no held-out part keeps it at
 FEW = {"max_p": 1, "max_q": 1, "max_P": 1, "max_Q": 0}
 
 RECIPES: dict[str, Callable[[int], Forecaster]] = {
@@ -95,9 +96,9 @@ RECIPES: dict[str, Callable[[int], Forecaster]] = {
     "lstm": lambda seed: LSTM(seed=seed, **FREE),
     "gru": lambda seed: GRU(seed=seed, **FREE),
     "lstm_two_seeds": lambda seed: LSTM(**{**FREE, "n_seeds": 2, "seed": 10 * seed}),
-    "lstm_attention": lambda seed: LSTM(seed=seed, attention=True, **SMALL),
-    "lstm_segments": lambda seed: LSTM(seed=seed, patch_size=7, **SMALL),
-    "lstm_covariates": lambda seed: LSTM(seed=seed, patch_size=7, **SMALL),
+    "lstm_attention": lambda seed: LSTM(seed=seed, attention=True, **LED),
+    "lstm_segments": lambda seed: LSTM(seed=seed, patch_size=7, **LED),
+    "lstm_covariates": lambda seed: LSTM(seed=seed, patch_size=7, **LED),
 }
 """Every model, tiny, by a name and from a seed."""
 NETS = tuple(name for name in RECIPES if "lstm" in name or name in ("rnn", "gru"))

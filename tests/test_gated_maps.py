@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from cases import sensors
+from cases import HORIZON, RECIPES, panel_for, sensors
 
 from tsforecast.errors import ConfigError
 from tsforecast.models.nets import OWN, GatedMaps, LinearMap, SegmentRNN, maps_within
@@ -100,3 +102,11 @@ def test_a_network_has_as_many_as_its_recipe_says() -> None:
         assert (0 if gated is None else gated.count) == (count if linear else 0)
     with pytest.raises(ConfigError, match=r"lstm\.gated_maps=-1: must be between 0 and 1000"):
         LSTM(gated_maps=-1)
+
+
+def test_the_networks_that_every_promise_is_tested_with_have_opened_their_gates() -> None:
+    """What is said of a series alone, of a poisoned future and of seeds would else say nothing of them."""
+    for name in ("lstm_attention", "lstm_segments", "lstm_covariates"):
+        fitted: Any = RECIPES[name](1).fit(panel_for(name), HORIZON)
+        (member,) = fitted.members.values()
+        assert member.net.gated.gates.weight.abs().max() > 0
