@@ -52,7 +52,7 @@ def test_it_is_the_solution_of_the_penalised_normal_equations(slope: float, drif
 @pytest.mark.parametrize(("season", "naive"), [(1, Naive()), (7, SeasonalNaive())])
 def test_a_huge_penalty_means_the_naive_forecast_that_was_closer(season: int, naive: Any) -> None:
     past = replace(sensors(), season_length=season)
-    answer = Ridge(input_size=14, penalties=(1e18,)).fit(past, HORIZON).predict(past)
+    answer = Ridge(input_size=14, penalties=(1e18,), smoothing=False).fit(past, HORIZON).predict(past)
     np.testing.assert_allclose(answer.point, naive.fit(past, HORIZON).predict(past).point, rtol=1e-6)
 
 
@@ -75,14 +75,15 @@ def test_a_linear_recurrence_is_forecast_exactly() -> None:
 
 def test_what_is_missing_is_told_only_where_something_is_missing() -> None:
     whole = sensors((90, 90))
-    fitted = Ridge(input_size=14).fit(whole, HORIZON)
-    assert fitted.map.weights.shape == (14 + 1, HORIZON)
+    recipe = Ridge(input_size=14, smoothing=False)
+    assert recipe.fit(whole, HORIZON).map.weights.shape == (14 + 1, HORIZON)
     values = whole.values.copy()
     values[40] = np.nan
-    assert Ridge(input_size=14).fit(replace(whole, values=values), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
-    assert Ridge(input_size=14).fit(sensors((90, 17)), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
+    assert recipe.fit(replace(whole, values=values), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
+    assert recipe.fit(sensors((90, 17)), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
     cut = whole.cut(whole.ends - 30)  # beyond the cutoff, nobody minds
-    assert Ridge(input_size=14).fit(replace(cut, values=values[: len(cut.values)]), HORIZON).map.weights.shape[0] == 29
+    assert recipe.fit(replace(cut, values=values[: len(cut.values)]), HORIZON).map.weights.shape[0] == 29
+    assert Ridge(input_size=14).fit(whole, HORIZON).map.weights.shape == (14 + HORIZON + 1, HORIZON)  # and a smoothing
 
 
 def test_scaling_by_name_and_quantiles_stay_in_order_and_positive_under_a_logarithm() -> None:

@@ -11,7 +11,7 @@ begins and after it ends are NaN, so a series shorter than L has windows too, an
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -35,11 +35,13 @@ class Batch(NamedTuple):
     target: Tensor  # [B, H, 1]
     hist: Tensor  # [B, L, P] past-only covariates
     futr: Tensor  # [B, L + H, K] covariates known ahead
+    earlier: Tensor  # [B, E, 1] what lies before the context
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The flat arrays of a panel on a device, ready to gather windows of `input_size` + `horizon` steps from.
+    """The flat arrays of a panel on a device, ready to gather windows of `input_size` + `horizon` steps from, and
+    `earlier` steps of the target before them.
 
     On the CPU they are the panel's own memory, or the file that it is mapped from; another device gets a copy.
     """
@@ -51,6 +53,7 @@ class Windows:
     values: Tensor  # [total]
     hist: Tensor  # [total, P]
     futr: Tensor  # [total, K]
+    earlier: int = field(default=0, kw_only=True)
 
     @classmethod
     def of(cls, panel: Panel, input_size: int, horizon: int, device: torch.device | str = "cpu") -> Windows:
@@ -64,12 +67,14 @@ class Windows:
         size, width = self.input_size, self.input_size + self.horizon
         ends = self.ends[torch.searchsorted(self.starts, floors, right=True) - 1]
         begins = origins - size
-        values = _cut(self.values.unsqueeze(1), begins, width, floors, ends)
+        values = _cut(self.values.unsqueeze(1), begins - self.earlier, self.earlier + width, floors, ends)
+        earlier, values = values[:, : self.earlier], values[:, self.earlier :]
         return Batch(
             values[:, :size],
             values[:, size:],
             _cut(self.hist, begins, size, floors, ends),
             _cut(self.futr, begins, width, floors, ends),
+            earlier,
         )
 
 
@@ -151,8 +156,9 @@ def _arrays(view: View) -> tuple[int, ...]:
     return id(view.past.values), id(view.past.hist), id(view.past.futr)
 
 
-def contexts(views: list[View], input_size: int) -> Batch:
-    """The last `input_size` steps of every series of every view `[sum of N, ...]`, targets empty.
+def contexts(views: list[View], input_size: int, earlier: int = 0) -> Batch:
+    """The last `input_size` steps of every series of every view `[sum of N, ...]`, and `earlier` steps of the target
+    before them; targets empty.
 
     Only the rows that are needed are touched, and pasts that are cuts of one panel are gathered at once: many origins
     of one long panel cost neither a copy of it nor a look at each.
@@ -161,15 +167,17 @@ def contexts(views: list[View], input_size: int) -> Batch:
     for _, cuts in groupby(views, key=_arrays):
         pasts = [view.past for view in cuts]
         starts, ends = (np.concatenate([getattr(p, side) for p in pasts]) for side in ("starts", "ends"))
-        rows = ends[:, None] - input_size + np.arange(input_size)
+        rows = ends[:, None] + np.arange(-earlier - input_size, 0)
         inside = rows >= starts[:, None]
         rows = np.where(inside, rows, 0)
         values.append(_looked_up(pasts[0].values, rows, inside))
+        rows, inside = rows[:, earlier:], inside[:, earlier:]
         hist.append(_looked_up(pasts[0].hist, rows, inside))
         known.append(_looked_up(pasts[0].futr, rows, inside))
     futr = np.concatenate([np.concatenate(known), np.concatenate([view.future.futr for view in views])], axis=1)
     whole = torch.from_numpy(np.concatenate(values)).unsqueeze(2)
-    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr))
+    before, whole = whole[:, :earlier], whole[:, earlier:]
+    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr), before)
 
 
 def _looked_up(array: Floats, rows: Ints, inside: npt.NDArray[np.bool_]) -> Floats:

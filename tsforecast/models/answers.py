@@ -55,6 +55,7 @@ def forecast_views(
     *,
     input_size: int,
     levels: tuple[float, ...],
+    earlier: int = 0,
     device: torch.device | str = "cpu",
 ) -> list[Forecast]:
     """One forecast per view: all series of all views go through the model as one stream of equal batches.
@@ -64,7 +65,7 @@ def forecast_views(
     """
     if not views:
         return []
-    batch = contexts(views, input_size)
+    batch = contexts(views, input_size, earlier)
     pieces = []
     with torch.inference_mode():
         for part, real in _equal(batch):

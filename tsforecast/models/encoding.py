@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,22 +12,28 @@ import torch
 from torch import Tensor
 
 from tsforecast.models.nets import OWN
+from tsforecast.models.sampling import every_origin
+from tsforecast.models.settle import has_daily_cycle
+from tsforecast.models.smoothing import SEASONS, Smoothing
 from tsforecast.panel import Panel
 from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
 from tsforecast.transforms import Map, Standard, Transform
-from tsforecast.windows import Batch
+from tsforecast.windows import Batch, Windows, split_by_time
 
-__all__ = ["Encoded", "Encoding"]
+__all__ = ["Encoded", "Encoding", "with_smoothing"]
 
 Floats = npt.NDArray[np.float64]
+
+JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
+OUTSIZED = 5.0  # standard deviations of the context
 
 
 class Encoded(NamedTuple):
     """A batch as a network sees it (float32), and the way back."""
 
     x: Tensor  # [B, L, C]: scaled target, observed mask, level, past-only covariates, covariates known ahead
-    known: Tensor  # [B, H, K]
-    base: Tensor  # [B, H, 1]: the naive forecast, scaled
+    known: Tensor  # [B, H, K]: covariates known ahead, and with smoothing what that forecasts beyond the naive forecast
+    base: Tensor  # [B, H, 1]: the forecast to correct, scaled
     map: Map
 
     def target(self, target: Tensor) -> Tensor:
@@ -48,18 +54,28 @@ class Encoding:
     half of itself; a channel of x says it.
 
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
+    smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
+                mean is the better start, with many they say how much of each is best
+    earlier     steps before the context that smoothing looks at too
     """
 
     transform: Transform
     season: int
     futr_mean: Tensor  # [1, 1, K]
     futr_std: Tensor
+    smoothing: Smoothing | None = None
+    earlier: int = 0
 
     @classmethod
     def of(cls, past: Panel, transform: Transform, season: int, device: torch.device | str = "cpu") -> Encoding:
         """Settle the scale of the covariates known ahead on the rows of the past."""
         mean, std = (torch.from_numpy(found).view(1, 1, -1).to(device) for found in _mean_and_std(past))
         return cls(transform, season, mean, usable(std, mean))
+
+    @property
+    def known(self) -> int:
+        """Channels that tell of the steps ahead."""
+        return self.futr_mean.numel() + (self.smoothing is not None)
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
@@ -78,15 +94,56 @@ class Encoding:
             known = torch.nan_to_num((known - self.futr_mean) / self.futr_std, nan=0.0)
             x[:, :, OWN + past_only :] = known[:, :length]
         x.nan_to_num_(nan=0.0)
-        return Encoded(x, known[:, length:].float(), self._base(batch, scale), scale)
+        base, known = self._naive(batch, scale), known[:, length:]
+        if self.smoothing is not None:
+            smooth = self.smoothing.forecast(_history(batch, scale), base.shape[1]).unsqueeze(2)
+            beyond = torch.where(smooth.isnan(), 0.0, smooth - base)
+            base, known = base + beyond / 2, torch.cat([known, beyond], dim=2)
+        return Encoded(x, known.float(), base.float(), scale)
 
-    def _base(self, batch: Batch, scale: Map) -> Tensor:
+    def _naive(self, batch: Batch, scale: Map) -> Tensor:
+        """The naive forecast in scaled units `[B, H, 1]`, float64."""
         context, horizon = batch.context, batch.futr.shape[1] - batch.context.shape[1]
         if self.season == 0:
-            return context.new_zeros(len(context), horizon, 1, dtype=torch.float32)
+            return context.new_zeros(len(context), horizon, 1, dtype=torch.float64)
         phases = last_of_phase(context, self.season)
         steps = torch.arange(horizon, device=context.device) % self.season
-        return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0).float()
+        return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0)
+
+
+def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> tuple[Windows, Encoding]:
+    """Windows that reach far enough back for it, and an encoding with the smoothing that has been closest in the past;
+    both as they came where there is no season, where the context shows enough of them (ten, or the seven or fourteen
+    of a daily cycle), and where no window tells.
+
+    Measured before the test spans, MASE of two networks without and with it: M3 Monthly .882 and .856, Quarterly 1.096
+    and 1.090, tourism (96 quarterly series) .954 and .869, gasoline (weeks) .736 and .709, co2 .383 and .388. Without a
+    season, with six horizons looked back: M3 Yearly 3.24 and 3.29, M4 Yearly 3.203 and 3.224.
+    """
+    season, size = past.season_length, windows.input_size
+    split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
+    if season == 1 or has_daily_cycle(season) or size >= SEASONS * season or split.n_train == 0:
+        return windows, encoding
+    wide = replace(windows, earlier=SEASONS * season - size)
+    most = min(JUDGED, VALUES // (wide.earlier + size) + 1)
+    origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
+    batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
+    seen = encoding.encode(batch)
+    target, naive, x = seen.target(batch.target), seen.base.double(), _history(batch, seen.map)
+    sizes = (target - naive).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
+    weights = OUTSIZED / sizes.clamp_min(OUTSIZED)
+
+    def error(ahead: Tensor) -> float:
+        away = target - torch.where(ahead.isnan().unsqueeze(2), naive, ahead.unsqueeze(2))
+        return float((away * weights).nan_to_num(nan=0.0).abs().mean())
+
+    smoothing = Smoothing.closest(x, season, windows.horizon, error)
+    return wide, replace(encoding, smoothing=smoothing, earlier=wide.earlier)
+
+
+def _history(batch: Batch, scale: Map) -> Tensor:
+    """All of the target that a batch holds before its windows' ends, in scaled units `[B, E + L]`."""
+    return scale.apply_future(torch.cat([batch.earlier, batch.context], dim=1)).squeeze(2)
 
 
 def _mean_and_std(past: Panel) -> tuple[Floats, Floats]:

@@ -35,7 +35,8 @@ class FittedNetwork(FittedModel):
         for past, _ in views:
             self.covariates.check(past, self.name)
         device = next(self.net.parameters()).device
-        return forecast_views(views, self._answer, input_size=self.input_size, levels=self.levels, device=device)
+        size, earlier = self.input_size, self.encoding.earlier
+        return forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=self.levels, device=device)
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)

@@ -10,7 +10,7 @@ from torch import Tensor
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.models.answers import Answer, Covariates, forecast_views
-from tsforecast.models.encoding import Encoding
+from tsforecast.models.encoding import Encoding, with_smoothing
 from tsforecast.models.least_squares import PENALTIES, fit_map, least_context
 from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.settle import context_size, naive_season
@@ -36,12 +36,15 @@ class Ridge:
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows
     scaling      a transform by name, fitted on each window's own context
+    smoothing    correct the mean of the naive forecast and of an exponential smoothing of the last ten seasons; no
+                 difference without a season, and where it is a day
     val_share    the last share of the training time that chooses the penalty
     """
 
     input_size: int | None = None
     penalties: tuple[float, ...] = PENALTIES
     scaling: str = "standard"
+    smoothing: bool = True
     val_share: float = 0.2
     quantiles: tuple[float, ...] = QUANTILES
     name = "ridge"
@@ -66,6 +69,8 @@ class Ridge:
         windows = Windows.of(past, size, horizon)
         transform = parse_transform(self.scaling, season_length=past.season_length)
         encoding = Encoding.of(past, transform, naive_season(past, horizon))
+        if self.smoothing:
+            windows, encoding = with_smoothing(past, windows, encoding)
         found = fit_map(
             past, windows, encoding, levels=self.quantiles, penalties=self.penalties, val_share=self.val_share
         )
@@ -91,7 +96,8 @@ class _FittedRidge(FittedModel):
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
-        return forecast_views(views, self._answer, input_size=self.input_size, levels=self.recipe.quantiles)
+        size, earlier, levels = self.input_size, self.encoding.earlier, self.recipe.quantiles
+        return forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=levels)
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)

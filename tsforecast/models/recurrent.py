@@ -17,7 +17,7 @@ from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, check_quantiles
 from tsforecast.models.answers import Covariates
-from tsforecast.models.encoding import Encoding
+from tsforecast.models.encoding import Encoding, with_smoothing
 from tsforecast.models.fitted_network import FittedNetwork
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
@@ -54,8 +54,8 @@ class _Recurrent:
     dropout      between layers and before the answer, in training
     attention    let the last state look back over all states
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context
-    residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto":
-                 whichever of the two has been closer in the past
+    residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
+                 in the past, and with a season that is no day the mean of that and of a smoothing of ten seasons
     linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
                  the closed-form solution for it (`Ridge`)
     gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the
@@ -217,6 +217,8 @@ class _Task:
             season = {"none": 0, "last": 1, "seasonal": past.season_length}[recipe.residual]
         transform = parse_transform(recipe.scaling, season_length=past.season_length)
         encoding = Encoding.of(past, transform, season, device)
+        if recipe.residual == "auto":
+            windows, encoding = with_smoothing(past, windows, encoding)
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
@@ -265,7 +267,7 @@ class _Task:
             input_size=windows.input_size,
             horizon=windows.horizon,
             channels=OWN + windows.hist.shape[1] + windows.futr.shape[1],
-            known=windows.futr.shape[1],
+            known=self.encoding.known,
             outputs=len(recipe.quantiles),
             patch_size=self.patch,
             hidden_size=recipe.hidden_size,

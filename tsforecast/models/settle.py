@@ -6,7 +6,7 @@ import numpy as np
 
 from tsforecast.panel import Panel
 
-__all__ = ["context_size", "naive_season", "segment_size"]
+__all__ = ["context_size", "has_daily_cycle", "naive_season", "segment_size"]
 
 MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10
@@ -26,7 +26,7 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
     (monthly), 3.2 and 3.5 (yearly); values inside its 80 % interval 70 and 53 %, 62 and 25 %.
     """
     m = past.season_length
-    daily = m >= 20 and m != WEEKS
+    daily = has_daily_cycle(m)
     days = 14 if m <= 50 else 7
     wanted = int(times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)))
     room = int(np.median(past.lengths)) - horizon
@@ -36,6 +36,11 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
         windows = np.maximum(past.lengths[:, None] - horizon - sizes + 1, 0).sum(axis=0)
         sizes = sizes[: max(int((windows >= least).sum()), 1)]
     return int(sizes[-1])
+
+
+def has_daily_cycle(season_length: int) -> bool:
+    """Whether the season is a day of hours or minutes: long, and not the weeks of a year."""
+    return season_length >= 20 and season_length != WEEKS
 
 
 def segment_size(input_size: int, season_length: int) -> int:

@@ -1,0 +1,128 @@
+"""Exponential smoothing of more of the past than a context holds: a season averaged over years, a level over the latest
+steps, a part of the trend.
+
+What a linear map or a network can learn of a short series is little, and of that the season before says less than the
+mean of ten; so the two correct the mean of the naive forecast and of this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["SEASONS", "Smoothing"]
+
+SEASONS = 10  # looked back
+OBSERVED = 0.75  # of a season that counts
+ENOUGH = 2  # seasons
+LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+SLOPES = (0.0, 0.25, 0.5, 1.0)
+FADINGS = (1.0, 0.8, 0.5)
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Additive exponential smoothing in closed form, with the same weights for all windows.
+
+    season   steps of a cycle; 1: none is taken out
+    level    weight of the latest value in the level, (1 - level) times as much for each step before it; 1: the last
+    slope    share of the trend, a straight line through all that is seen, that goes on
+    fading   weight of a season beside the one after it
+    """
+
+    season: int
+    level: float
+    slope: float
+    fading: float = 1.0
+
+    @classmethod
+    def closest(cls, x: Tensor, season: int, horizon: int, error: Callable[[Tensor], float]) -> Smoothing:
+        """The one, with the season or without, whose forecast `[B, H]` of the steps after x `[B, T]` has the smallest
+        error."""
+        found = dict[Smoothing, float]()
+        for cycle, fading in (*((season, fading) for fading in FADINGS), (1, 1.0)):
+            parts = _taken_apart(x, cycle, fading)
+            for level in LEVELS:
+                latest = _latest(parts, level)
+                for slope in SLOPES:
+                    one = cls(cycle, level, slope, fading)
+                    found[one] = error(one._ahead(parts, latest, horizon))
+        return min(found, key=found.__getitem__)
+
+    def forecast(self, x: Tensor, horizon: int) -> Tensor:
+        """The steps `[B, H]` after x `[B, T]` (NaN = not observed); NaN where nothing was seen, or no season where
+        there should be one."""
+        parts = _taken_apart(x, self.season, self.fading)
+        return self._ahead(parts, _latest(parts, self.level), horizon)
+
+    def _ahead(self, parts: _Parts, latest: _Latest, horizon: int) -> Tensor:
+        steps = torch.arange(horizon, device=parts.rest.device)
+        rise = self.slope * parts.slope * (parts.rest.shape[1] + steps - latest.when)
+        return latest.level + rise + parts.pattern[:, steps % self.season]
+
+
+class _Parts(NamedTuple):
+    """Windows `[B, T]` taken apart."""
+
+    pattern: Tensor  # [B, season], the phase of the step to come first
+    rest: Tensor  # [B, T] without it, 0 where not observed
+    seen: Tensor  # [B, T]
+    slope: Tensor  # [B, 1], of a step
+
+
+class _Latest(NamedTuple):
+    """Of windows, each `[B, 1]`."""
+
+    level: Tensor
+    when: Tensor  # its mean place among the steps
+
+
+def _taken_apart(x: Tensor, season: int, fading: float) -> _Parts:
+    pattern = _pattern(x, season, fading) if season > 1 else x.new_zeros(len(x), 1)
+    place = torch.arange(x.shape[1], device=x.device)
+    rest = x - pattern[:, (place - x.shape[1]) % season]
+    seen = ~rest.isnan()
+    rest = rest.nan_to_num(nan=0.0)
+    return _Parts(pattern, rest, seen, _slope(rest, place.double(), seen))
+
+
+def _latest(parts: _Parts, level: float) -> _Latest:
+    """Weights fall from the last step that was seen; NaN where none was."""
+    place = torch.arange(parts.rest.shape[1], device=parts.rest.device)
+    last = torch.where(parts.seen, place, -1).amax(1, keepdim=True)
+    weights = (1 - level) ** (last - place).clamp_min(0).double() * parts.seen
+    total = weights.sum(1, keepdim=True)
+    return _Latest((weights * parts.rest).sum(1, keepdim=True) / total, (weights * place).sum(1, keepdim=True) / total)
+
+
+def _slope(x: Tensor, place: Tensor, seen: Tensor) -> Tensor:
+    """Of a line by least squares through x `[B, T]` at `place` `[T]`, where seen; 0 through a single point."""
+    count = seen.sum(1, keepdim=True).clamp_min(1)
+    away = torch.where(seen, place - (place * seen).sum(1, keepdim=True) / count, 0.0)
+    return (away * x).sum(1, keepdim=True) / away.square().sum(1, keepdim=True).clamp_min(1e-9)
+
+
+def _pattern(x: Tensor, season: int, fading: float) -> Tensor:
+    """The mean distance `[B, season]` of each phase from the mean of its season, without the drift within one.
+
+    NaN with fewer than two seasons, a phase that was never seen is 0.
+    """
+    seasons = -(-x.shape[1] // season)
+    short = seasons * season - x.shape[1]
+    table = torch.cat([x.new_full((len(x), short), torch.nan), x], dim=1).view(-1, seasons, season)
+    seen = ~table.isnan()
+    counts = seen.sum(2) >= OBSERVED * season  # [B, seasons]
+    seen &= counts.unsqueeze(2)
+    table = torch.where(seen, table, 0.0)
+    mean = table.sum(2) / seen.sum(2).clamp_min(1)  # [B, seasons]
+    age = torch.arange(seasons - 1, -1, -1, device=x.device).double()
+    weights = (fading**age)[:, None] * seen
+    pattern = ((table - mean.unsqueeze(2)) * weights).sum(1) / weights.sum(1).clamp_min(1e-9)
+    drift = _slope(mean, -age, counts) / season
+    phase = torch.arange(season, device=x.device)
+    pattern = pattern - drift * (phase - (season - 1) / 2)
+    return torch.where(counts.sum(1, keepdim=True) >= ENOUGH, pattern, torch.nan)
