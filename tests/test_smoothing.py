@@ -74,18 +74,19 @@ def test_a_window_that_shows_no_season_or_nothing_at_all_has_no_forecast() -> No
     assert Smoothing(1, level=0.5, slope=1.0).forecast(rows(short), 3).isfinite().all()
 
 
-def test_means_over_many_seasons_are_chosen_where_seasons_are_noisy_and_the_last_value_on_a_random_walk() -> None:
+def test_the_mean_of_many_seasons_is_chosen_where_they_are_noisy_and_nothing_on_a_random_walk() -> None:
     rng = np.random.default_rng(1)
     noisy = panel(*(np.tile(WEEK, 60) + rng.normal(scale=3, size=420) for _ in range(4)), season_length=7, freq=DAILY)
     walk = panel(*(rng.normal(size=420).cumsum() for _ in range(4)), season_length=7, freq=DAILY)
-    chosen = []
-    for data in (noisy, walk):
-        windows, encoding = with_smoothing(data, Windows.of(data, 28, 7), Encoding.of(data, Standard(), season=7))
-        assert windows.earlier == encoding.earlier == 42  # ten seasons in all
-        assert encoding.smoothing is not None
-        chosen.append(encoding.smoothing)
-    assert (chosen[0].season, chosen[0].level, chosen[0].fading) == (7, 0.05, 1.0)
-    assert (chosen[1].season, chosen[1].level, chosen[1].slope) == (1, 1.0, 0.0)
+
+    def smoothed(data: Panel, season: int) -> tuple[Windows, Encoding]:
+        return with_smoothing(data, Windows.of(data, 28, 7), Encoding.of(data, Standard(), season))
+
+    windows, encoding = smoothed(noisy, 7)
+    assert windows.earlier == encoding.earlier == 42  # ten seasons in all
+    assert encoding.smoothing == Smoothing(7, level=0.05, slope=0.0, fading=1.0)
+    windows, encoding = smoothed(walk, 1)
+    assert windows.earlier == encoding.earlier == 0 and encoding.smoothing is None
 
 
 def test_where_the_cycle_is_a_day_or_no_window_fits_nothing_is_smoothed() -> None:
