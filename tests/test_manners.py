@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cases import SMALL, sensors
+from cases import LED, sensors
 
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.training import ForecastModule
@@ -27,7 +27,7 @@ def test_training_prints_nothing_writes_nothing_and_leaves_every_random_generato
     states = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
     threads, kind = torch.get_num_threads(), torch.get_default_dtype()
     past = sensors()
-    LSTM(**SMALL).fit(past, 5).predict(past)
+    LSTM(**LED).fit(past, 5).predict(past)
     assert torch.equal(torch.random.get_rng_state(), states[0])
     assert np.random.get_state()[1].tolist() == states[1] and random.getstate() == states[2]  # noqa: NPY002
     assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, kind)
@@ -45,5 +45,5 @@ def test_ctrl_c_in_a_training_is_a_keyboard_interrupt_and_works_again(monkeypatc
 
     monkeypatch.setattr(ForecastModule, "penalised", press)
     with pytest.raises(KeyboardInterrupt):
-        LSTM(**SMALL).fit(sensors(), 4)
+        LSTM(**LED).fit(sensors(), 4)
     assert signal.getsignal(signal.SIGINT) is before

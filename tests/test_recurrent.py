@@ -122,12 +122,25 @@ def test_before_training_a_network_answers_as_the_linear_map_it_starts_from() ->
 def test_where_nothing_is_left_to_find_the_network_stays_the_linear_map() -> None:
     """A linear recurrence has a linear forecast: the validation part tells that training does not help, and the map is
     solved again on everything."""
-    past = panel(10 + np.sin(np.arange(400) / 5))
+    past = panel(10 + np.sin(np.arange(700) / 5))
     training = Training(max_steps=40, device="cpu", learning_rate=0.05, relative=0.0)
     fitted = LSTM(input_size=30, hidden_size=16, n_seeds=1, training=training, residual="last").fit(past, 12)
     assert fitted.curves["valid_loss"].idxmin() == 0 and fitted.curves["step"][0] == 0
     ridge = Ridge(input_size=30).fit(past, 12)
     np.testing.assert_allclose(fitted.predict(past).point, ridge.predict(past).point, atol=2e-4)
+
+
+def test_a_series_too_short_to_tell_whether_training_helps_is_forecast_by_the_linear_map() -> None:
+    """A tenth of 104 steps, in three series, is 3.5 stretches of a horizon; of 300 steps it is 10."""
+    recipe = LSTM(**{**SMALL, "training": replace(TINY, max_steps=40)})
+    short, long = sensors(), sensors((300, 300, 300))
+    for past in (short, long):
+        fitted, ridge = recipe.fit(past, HORIZON), Ridge(input_size=14).fit(past, HORIZON)
+        assert fitted.curves.empty == (past is short)
+        if past is short:
+            np.testing.assert_allclose(fitted.predict(past).point, ridge.predict(past).point, rtol=1e-5)
+    for others in ({"linear": False}, {"training": replace(TINY, val_share=0.0)}):  # nothing to stay at, or asked for
+        assert len(replace(recipe, **others).fit(short, HORIZON).curves)
 
 
 def test_the_part_that_was_held_out_is_trained_on_once_it_has_told_how_long() -> None:
@@ -153,7 +166,7 @@ def test_dropout_is_for_training_only() -> None:
 
 
 def test_several_seeds_are_the_mean_of_single_ones() -> None:
-    past = sensors()
+    past = sensors((300, 280))
     settings = {**SMALL, "quantiles": (0.5,)}
     both = LSTM(**{**settings, "seed": 4, "n_seeds": 2}).fit(past, HORIZON)
     singles = [LSTM(seed=seed, **settings).fit(past, HORIZON) for seed in (4, 5)]

@@ -251,3 +251,11 @@ def test_a_network_sees_at_what_level_a_window_lies_in_a_channel_of_its_own() ->
         seen.append(encoding.encode(Windows.of(data, 21, 7).gather(origins, floors)).x)
     torch.testing.assert_close(seen[0][:, :, :2], seen[1][:, :, :2], rtol=0, atol=1e-4)
     assert (seen[1][:, :, 2] == 1).all() and (seen[0][:, :, 2] < 1).all()
+
+
+def test_what_is_held_out_is_counted_in_horizons_of_each_series_and_the_root_of_their_number() -> None:
+    one, four = panel(np.zeros(100)), panel(*[np.zeros(100)] * 4)
+    assert split_by_time(one, 5, 20).stretches(5) == pytest.approx(4)
+    assert split_by_time(four, 5, 20).stretches(5) == pytest.approx(8)
+    assert split_by_time(four, 5, 0).stretches(5) == 0
+    assert split_by_time(panel(np.zeros(100), np.zeros(6)), 5, 20).stretches(5) == pytest.approx(4)  # one has no room

@@ -135,6 +135,13 @@ class Split(NamedTuple):
         """Whether any window validates."""
         return bool((self.valid_high > self.valid_low).any())
 
+    def stretches(self, horizon: int) -> float:
+        """How many horizons lie apart in what is held out, as evidence: those of a series one after the other, times
+        the root of the number of series, which mostly go up and down together."""
+        held_out = self.valid_high > self.valid_low
+        steps = (self.valid_high - self.valid_low)[held_out] + horizon - 1
+        return float(steps.mean() / horizon * np.sqrt(held_out.sum())) if held_out.any() else 0.0
+
 
 def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: int = 1) -> Split:
     """Keep the last `valid_steps` steps of each series for validation targets (0: none).

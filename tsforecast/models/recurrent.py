@@ -30,10 +30,9 @@ from tsforecast.windows import Split, Windows, split_by_time
 __all__ = ["GRU", "LSTM", "RNN"]
 
 LEAST_CONTEXT = 2  # a single value has no size to scale by
+ENOUGH = 5  # stretches of a horizon held out: what training gains on fewer says nothing of the next one
 LONGER = 1.5  # than the automatic context, where a part of it would be too short
-BRIEF_STEPS = 60
-TIMED_STEPS = (20, 80)
-MOST_LOOK_BACK = 100
+BRIEF_STEPS, TIMED_STEPS, MOST_LOOK_BACK = 60, (20, 80), 100
 LIMITS = {"input_size": (1, 100_000), "patch_size": (1, 10_000), "hidden_size": (1, 8_192), "num_layers": (1, 32)}
 LIMITS |= {"gated_maps": (0, 1_000), "n_seeds": (1, 1_000)}
 
@@ -49,19 +48,17 @@ class _Recurrent:
                  a half; where `input_size` is given, all networks have that
     patch_size   steps that become one token; 1 is the classic step-by-step form; None: whole seasons where they leave
                  7 tokens or more, else a part of a season that leaves 4 to 32; 1 for very short contexts
-    hidden_size  width of the state
-    num_layers   stacked layers
-    dropout      between layers and before the answer, in training
+    hidden_size  width of the state; num_layers: stacked layers; dropout: between them and before the answer
     attention    let the last state look back over all states
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
                  in the past, and with a season that is no day the mean of that and of a smoothing of ten seasons
-    linear       let the network hold a linear map from the context to the horizon beside the recurrence, and start as
-                 the closed-form solution for it (`Ridge`)
+    linear       let the network hold a linear map from the context to the horizon, and start as `Ridge`; it stays that
+                 where less than five stretches of a horizon could be held out to tell whether training helps
     gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the
                  recurrence opens, so that it can change how the horizon follows from the context; without `linear` none
     n_seeds      networks trained from different seeds, their quantiles averaged: two are more accurate than one, and
-                 their spread tells how much is luck. A backtest trains them side by side where that pays
+                 their spread tells how much is luck
     """
 
     input_size: int | None = None
@@ -153,7 +150,7 @@ class _Recurrent:
         few, more = TIMED_STEPS
         step = max(clock[1] - clock[0], 0.0) / (more - few)
         split = self._split(past, horizon)
-        steps = self.training.steps(split.n_train) * (2 if split.holds_out else 1)
+        steps = self.training.steps(split.n_train) * (1 + split.holds_out)
         (network,) = fitted.members.values()
         weights = sum(p.numel() * p.element_size() for p in network.net.parameters())
         return self.n_seeds * (clock[0] + (steps - few) * step), weights * (3 + self.n_seeds)  # AdamW keeps two moments
@@ -203,6 +200,7 @@ class _Task:
     patch: int
     first: _Part
     whole: _Part
+    told: bool  # what is held out can tell whether training helps
 
     @classmethod
     def of(
@@ -211,10 +209,8 @@ class _Task:
         """Solve for the linear maps that all networks start as: of the part that is trained on at first, and of all."""
         size, patch = sizes
         windows = Windows.of(past, size, horizon, device)
-        if recipe.residual == "auto":
-            season = naive_season(past, horizon)
-        else:
-            season = {"none": 0, "last": 1, "seasonal": past.season_length}[recipe.residual]
+        seasons = {"none": 0, "last": 1, "seasonal": past.season_length}
+        season = naive_season(past, horizon) if recipe.residual == "auto" else seasons[recipe.residual]
         transform = parse_transform(recipe.scaling, season_length=past.season_length)
         encoding = Encoding.of(past, transform, season, device)
         if recipe.residual == "auto":
@@ -228,19 +224,23 @@ class _Task:
             with progress.listening(None):  # a moment beside the training
                 return _Part(split, fit_map(before, windows, encoding, levels=recipe.quantiles))
 
+        every = split_by_time(past, horizon, 0, LEAST_CONTEXT)
+        told = split.stretches(horizon) >= ENOUGH or not recipe.training.held_out(every.n_train, horizon)
         first = part(split)
-        whole = part(split_by_time(past, windows.horizon, 0, LEAST_CONTEXT)) if split.holds_out else first
-        return cls(recipe, windows, encoding, patch, first, whole)
+        return cls(recipe, windows, encoding, patch, first, part(every) if split.holds_out else first, told)
 
     def trained(self, seed: int) -> tuple[nn.Module, Curve]:
         """A network, and the curve of its training.
 
         Where a part is held out, that part tells how long to train, and the network is then trained anew for so long
-        on everything: the latest windows are the ones that are most like what comes next.
+        on everything: the latest windows are the ones that are most like what comes next. Where it is too little to
+        tell, as in a single series of a few years, the network stays the linear map.
         """
         device, held_out = self.windows.values.device, self.first.split.holds_out
+        steps = self.recipe.training.steps(self.first.split.n_train)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            steps = self.recipe.training.steps(self.first.split.n_train)
+            if not self.told and self.whole.start is not None:
+                return self._train(self.whole, seed, steps, 0)[:2]
             with progress.part(0.0, 0.75 if held_out else 1.0):
                 net, curve, best = self._train(self.first, seed, steps)
             if held_out:
