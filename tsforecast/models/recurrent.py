@@ -226,8 +226,8 @@ class _Task:
 
         every = split_by_time(past, horizon, 0, LEAST_CONTEXT)
         told = split.stretches(horizon) >= ENOUGH or not recipe.training.held_out(every.n_train, horizon)
-        first = part(split)
-        return cls(recipe, windows, encoding, patch, first, part(every) if split.holds_out else first, told)
+        whole, tried = part(every), split.holds_out and (told or not recipe.linear)
+        return cls(recipe, windows, encoding, patch, part(split) if tried else whole, whole, told)
 
     def trained(self, seed: int) -> tuple[nn.Module, Curve]:
         """A network, and the curve of its training.
