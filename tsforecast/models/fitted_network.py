@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -12,7 +12,12 @@ from tsforecast.models.encoding import Encoding
 from tsforecast.panel import View
 from tsforecast.windows import Batch
 
-__all__ = ["FittedNetwork"]
+__all__ = ["UNTRAINED", "FittedNetwork"]
+
+UNTRAINED = (
+    "not trained: what can be held out is worth {:.1f} horizons, and below {} it does not tell whether training helps; "
+    "the forecast is that of the linear map it starts as"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +26,7 @@ class FittedNetwork(FittedModel):
 
     name    of the recipe, for messages
     levels  of the quantiles that the network answers, the median among them
+    remark  that goes with every forecast; empty: none
     """
 
     name: str
@@ -30,13 +36,17 @@ class FittedNetwork(FittedModel):
     covariates: Covariates
     encoding: Encoding
     net: nn.Module
+    remark: str = ""
 
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.name)
         device = next(self.net.parameters()).device
         size, earlier = self.input_size, self.encoding.earlier
-        return forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=self.levels, device=device)
+        found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=self.levels, device=device)
+        if not self.remark:
+            return found
+        return [replace(one, notes=tuple((id, self.remark) for id in one.ids)) for one in found]
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)

@@ -18,7 +18,7 @@ from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, check_quantiles
 from tsforecast.models.answers import Covariates
 from tsforecast.models.encoding import Encoding, with_smoothing
-from tsforecast.models.fitted_network import FittedNetwork
+from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
 from tsforecast.models.settle import context_size, naive_season, segment_size
@@ -124,7 +124,7 @@ class _Recurrent:
             with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
                 net, curve = tasks[sizes].trained(member.seed)
             given = self.name, horizon, sizes[0], self.quantiles, Covariates.of(past), tasks[sizes].encoding
-            networks[name] = FittedNetwork(*given, net)
+            networks[name] = FittedNetwork(*given, net, tasks[sizes].remark)
             curves += [(member.seed, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
         return FittedEnsemble(horizon, networks, table)
@@ -200,7 +200,7 @@ class _Task:
     patch: int
     first: _Part
     whole: _Part
-    told: bool  # what is held out can tell whether training helps
+    remark: str  # why nothing is trained; empty where it is
 
     @classmethod
     def of(
@@ -226,20 +226,20 @@ class _Task:
 
         every = split_by_time(past, horizon, 0, LEAST_CONTEXT)
         told = split.stretches(horizon) >= ENOUGH or not recipe.training.held_out(every.n_train, horizon)
-        whole, tried = part(every), split.holds_out and (told or not recipe.linear)
-        return cls(recipe, windows, encoding, patch, part(split) if tried else whole, whole, told)
+        remark = "" if told or not recipe.linear else UNTRAINED.format(split.stretches(horizon), ENOUGH)
+        whole, tried = part(every), split.holds_out and not remark
+        return cls(recipe, windows, encoding, patch, part(split) if tried else whole, whole, remark)
 
     def trained(self, seed: int) -> tuple[nn.Module, Curve]:
         """A network, and the curve of its training.
 
-        Where a part is held out, that part tells how long to train, and the network is then trained anew for so long
-        on everything: the latest windows are the ones that are most like what comes next. Where it is too little to
-        tell, as in a single series of a few years, the network stays the linear map.
+        Where a part is held out, it tells how long to train, and the network is then trained anew for so long on
+        everything: the latest windows are most like what comes next. Where it tells too little, nothing is trained.
         """
         device, held_out = self.windows.values.device, self.first.split.holds_out
         steps = self.recipe.training.steps(self.first.split.n_train)
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            if not self.told and self.whole.start is not None:
+            if self.remark:
                 return self._train(self.whole, seed, steps, 0)[:2]
             with progress.part(0.0, 0.75 if held_out else 1.0):
                 net, curve, best = self._train(self.first, seed, steps)
