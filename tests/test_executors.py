@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cases import SMALL, sensors
+from cases import LED, SMALL, sensors
 from kept_runs import twelve
 from misbehaving import Sleeps
 
@@ -36,7 +36,7 @@ MODELS: dict[str, Any] = {
     "naive2": Naive2(),
     "arima": ARIMA(order=(1, 0, 0)),
     "ridge": Ridge(input_size=14),
-    "lstm": LSTM(**{**SMALL, "n_seeds": 2}),
+    "lstm": LSTM(**{**LED, "n_seeds": 2}),
 }
 LOCAL = {name: model for name, model in MODELS.items() if name not in ("ridge", "lstm")}
 PLAN = Plan(horizon=5, n_windows=4, refit=2)

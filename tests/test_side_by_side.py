@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import SMALL, sensors
+from cases import LED, sensors
 from kept_runs import finished_tasks, kept, make_small, twelve
 from misbehaving import Learns, Several
 
@@ -230,7 +230,7 @@ def test_networks_are_trained_in_different_processes_at_the_same_time(
 
 @pytest.mark.slow
 def test_networks_have_the_same_bits_wherever_they_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    models = {"lstm": LSTM(**{**SMALL, "n_seeds": 3})}
+    models = {"lstm": LSTM(**{**LED, "n_seeds": 3})}
     digest = run_backtest(sensors(), models, PLAN, how=SERIAL).facts["digest"]
     opened: list[int] = []
     real = Processes.__init__
