@@ -20,12 +20,12 @@ from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usab
 from tsforecast.transforms import Map, Standard, Transform
 from tsforecast.windows import Batch, Windows, split_by_time
 
-__all__ = ["Encoded", "Encoding", "with_smoothing"]
+__all__ = ["OUTSIZED", "Encoded", "Encoding", "with_smoothing"]
 
 Floats = npt.NDArray[np.float64]
 
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
-OUTSIZED = 5.0  # standard deviations of the context
+OUTSIZED = 5.0  # standard deviations of the context: a window whose target goes further counts no more than others
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
 
 

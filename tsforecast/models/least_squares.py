@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tsforecast import progress
-from tsforecast.models.encoding import Encoding
+from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.sampling import Places, every_origin
 from tsforecast.panel import Panel
@@ -29,7 +29,6 @@ PARTS = 5  # of the training time, where there are fewer: each is judged by the 
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
 JUDGED = 4_096  # validation windows, at most, that choose the penalty
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
-OUTSIZED = 5.0  # standard deviations of the context
 
 
 def fit_map(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tsforecast import progress
-from tsforecast.models.encoding import Encoding
+from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.losses import pinball, relative_error, shares
 from tsforecast.models.manners import interruptible, silence
 from tsforecast.models.sampling import Draws, Places, Stretches, validation_windows
@@ -25,7 +25,6 @@ Curve = list[tuple[int, float, float]]
 """(step, training loss since the last entry, validation loss)."""
 
 VALIDATIONS = 20  # per training
-OUTSIZED = 5.0  # standard deviations of the context
 SO_FAR, OF_ALL = 10, 40  # the weights of a tenth of the steps so far are averaged, at most of a fortieth of all
 SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
 SURE = 1.9  # standard errors that a gain over a solution must have (one-sided 5 %, eight parts)
