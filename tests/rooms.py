@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).parents[1] / "tsforecast"
 
 TENSOR_ROOMS = (
     "windows",
-    *(f"models.{room}" for room in ("answers", "encoding", "fitted_network", "least_squares", "linear", "recurrent")),
-    *(f"models.{room}" for room in ("sampling", "schedule", "training")),
+    *(f"models.{room}" for room in ("answers", "choices", "encoding", "fitted_network", "least_squares")),
+    *(f"models.{room}" for room in ("linear", "recurrent", "sampling", "schedule", "training")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses", "models.smoothing")

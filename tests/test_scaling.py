@@ -25,6 +25,7 @@ from tsforecast.transforms import (
     MinMax,
     Robust,
     SeasonalDifference,
+    SoftLog,
     Standard,
     Transform,
     parse_transform,
@@ -51,6 +52,7 @@ def test_statistics_agree_with_numpys_on_windows_with_gaps() -> None:
         MeanScale(): x / np.nanmean(np.abs(x), **column),
         LastValue(): x - last,
         Log(): np.log(x),
+        SoftLog(): np.log1p(x / (0.01 * np.nanmean(np.abs(x), **column))),
         LogReturn(): np.hstack([gap, np.diff(np.log(x))]),
         Difference(): np.hstack([gap, np.diff(x)]),
         SeasonalDifference(7): np.hstack([np.tile(gap, 7), x[:, 7:] - x[:, :-7]]),
@@ -81,6 +83,15 @@ def test_statistics_of_a_window_have_the_same_bits_beside_one_with_gaps() -> Non
 def test_mean_scaling_goes_by_absolute_values() -> None:
     context = windows([-3.0, 1.0, 0.0, math.nan])
     assert MeanScale().fit(context).apply_future(windows([8.0])).item() == pytest.approx(6.0)
+
+
+def test_a_soft_logarithm_is_one_far_above_zero_and_a_line_below_it_and_never_ends() -> None:
+    fitted = SoftLog().fit(windows([0.0, 100.0, 200.0]))  # bends at a hundredth of the mean, 1
+    target = windows([0.0, math.e - 1, 1e6, -3.0])
+    scaled = fitted.apply_future(target)
+    assert scaled.flatten().tolist() == pytest.approx([0.0, 1.0, math.log(1e6), -3.0], abs=1e-6)
+    torch.testing.assert_close(fitted.invert(scaled), target, rtol=1e-12, atol=1e-15)
+    assert fitted.invert(windows([30.0, 1e9])).flatten().tolist() == [pytest.approx(math.exp(30), rel=1e-9)] * 2
 
 
 def test_differences_of_the_future_are_taken_against_the_last_observed_value() -> None:
@@ -129,7 +140,9 @@ def test_a_window_without_any_observation_has_location_0_and_scale_1(recipe: Tra
     context, future = windows([math.nan] * 30), windows([2.0, 3.0, 5.0])
     fitted = recipe.fit(context)
     assert bool(fitted.apply(context).isnan().all())
-    assert torch.equal(fitted.apply_future(future), future.log() if "log" in recipe.name else future)
+    logarithm = (100 * future).log1p() if "soft" in recipe.name else future.log()  # a mean of nothing counts as 1
+    expected = logarithm if "log" in recipe.name else future
+    torch.testing.assert_close(fitted.apply_future(future), expected, rtol=1e-15, atol=0)
 
 
 @pytest.mark.parametrize("level", [0.1, 1e12 + 0.3, -1e-12 / 3, 0.0])

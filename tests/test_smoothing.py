@@ -11,7 +11,8 @@ from cases import DAILY, SMALL, panel, sensors
 from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 from torch import Tensor
 
-from tsforecast.models.encoding import Encoding, with_smoothing
+from tsforecast.models.choices import with_smoothing
+from tsforecast.models.encoding import Encoding
 from tsforecast.models.linear import Ridge
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.smoothing import Smoothing

@@ -12,7 +12,13 @@ from tsforecast.transforms import (
     parse_transform,
 )
 
-CHAINS = ("log+standard", "log_return+robust", "seasonal_difference+difference+standard", "mean_scale+log+last_value")
+CHAINS = (
+    "log+standard",
+    "soft_log+standard",
+    "log_return+robust",
+    "seasonal_difference+difference+standard",
+    "mean_scale+log+last_value",
+)
 EVERY = [parse_transform(name, season_length=7) for name in (*TRANSFORMS, *CHAINS)]
 for_every = pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
 

@@ -14,7 +14,9 @@ from torch import Tensor
 from tsforecast.errors import DataError
 from tsforecast.scaling import largest, steady
 
-__all__ = ["Affine", "Changes", "Composed", "Logarithm", "Map", "Returns", "check_positive", "settled"]
+__all__ = ["Affine", "Changes", "Composed", "Logarithm", "Map", "Returns", "SoftLogarithm", "check_positive", "settled"]
+
+FURTHEST = 30.0  # logarithms above the bend: what a network says before it has learned anything must stay a number
 
 
 class Map(Protocol):
@@ -63,6 +65,26 @@ class Logarithm:
 
     def invert(self, scaled: Tensor, /) -> Tensor:
         return scaled.double().exp()
+
+
+@dataclass(frozen=True, eq=False)
+class SoftLogarithm:
+    """log(1 + x / bend), and x / bend below zero; `bend` `[B, 1, C]` is above 0. Back from it no further than
+    exp(30) bends."""
+
+    bend: Tensor
+
+    def apply(self, context: Tensor, /) -> Tensor:
+        bends = context.double() / self.bend
+        below = bends < 0
+        return torch.where(below, bends, bends.clamp_min(0.0).log1p()) if bool(below.any()) else bends.log1p_()
+
+    def apply_future(self, target: Tensor, /) -> Tensor:
+        return self.apply(target)
+
+    def invert(self, scaled: Tensor, /) -> Tensor:
+        z = scaled.double()
+        return torch.where(z < 0, z, z.clamp(0.0, FURTHEST).expm1()) * self.bend
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,6 +96,8 @@ def quartiles(x: Tensor) -> Quartiles:
 
 def extremes(x: Tensor) -> tuple[Tensor, Tensor]:
     """Smallest and largest observed value `[B, 1, C]`; inf and -inf for a window without observations."""
+    if x.shape[1] and not bool(x.sum().isnan()):
+        return x.amin(1, keepdim=True), x.amax(1, keepdim=True)
     seen = ~x.isnan()
     low = torch.where(seen, x, torch.inf).amin(1, keepdim=True)
     high = torch.where(seen, x, -torch.inf).amax(1, keepdim=True)
@@ -145,4 +147,4 @@ def steady(x: Tensor, level: Tensor) -> Tensor:
     """
     low, high = extremes(x)
     flat = high - low <= ROUNDING * level
-    return torch.where(flat & ~x.isnan(), (low + high) / 2, x)
+    return torch.where(flat & ~x.isnan(), (low + high) / 2, x) if bool(flat.any()) else x

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tsforecast.errors import ConfigError, did_you_mean
-from tsforecast.maps import Affine, Changes, Composed, Logarithm, Map, Returns, check_positive, settled
+from tsforecast.maps import Affine, Changes, Composed, Logarithm, Map, Returns, SoftLogarithm, check_positive, settled
 from tsforecast.scaling import extremes, last_of_phase, mean_and_std, quartiles, usable
 
 __all__ = [
@@ -33,10 +33,13 @@ __all__ = [
     "MinMax",
     "Robust",
     "SeasonalDifference",
+    "SoftLog",
     "Standard",
     "Transform",
     "parse_transform",
 ]
+
+BEND = 0.01  # of the mean absolute value, where `soft_log` turns from a line to a logarithm
 
 
 class Transform(Protocol):
@@ -147,6 +150,19 @@ class Log:
 
 
 @dataclass(frozen=True)
+class SoftLog:
+    """log(1 + x / b), where b is a hundredth of the mean absolute value of the window: nearly the logarithm of values
+    that are not small beside their mean, and defined at zero; below zero, where it goes on as x / b, too."""
+
+    name = "soft_log"
+
+    def fit(self, context: Tensor, /) -> Map:
+        """Mean absolute observed value."""
+        mean, _ = mean_and_std(context.double().abs())
+        return SoftLogarithm(BEND * usable(mean, mean))
+
+
+@dataclass(frozen=True)
 class LogReturn:
     """log(x_t / x_{t-1}) in the context; log(y_{T+h} / x_T), the return since the last observed value, ahead.
 
@@ -224,12 +240,16 @@ class Chain:
 
     def fit(self, context: Tensor, /) -> Map:
         """The maps of all steps."""
+        return self.fitted(context)[0]
+
+    def fitted(self, context: Tensor, /) -> tuple[Map, Tensor]:
+        """The maps of all steps, and what they make of the context, which is found on the way."""
         x = settled(context)
         maps: list[Map] = []
         for step in self.steps:
             maps.append(step.fit(x))
             x = maps[-1].apply(x)
-        return Composed(tuple(maps))
+        return Composed(tuple(maps)), x
 
 
 TRANSFORMS: dict[str, type[Transform]] = {
@@ -240,6 +260,7 @@ TRANSFORMS: dict[str, type[Transform]] = {
     "mean_scale": MeanScale,
     "last_value": LastValue,
     "log": Log,
+    "soft_log": SoftLog,
     "log_return": LogReturn,
     "difference": Difference,
     "seasonal_difference": SeasonalDifference,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,21 +12,17 @@ import torch
 from torch import Tensor
 
 from tsforecast.models.nets import OWN
-from tsforecast.models.sampling import every_origin
-from tsforecast.models.settle import has_daily_cycle
-from tsforecast.models.smoothing import SEASONS, Smoothing
+from tsforecast.models.smoothing import Smoothing
 from tsforecast.panel import Panel
 from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
-from tsforecast.transforms import Map, Standard, Transform
-from tsforecast.windows import Batch, Windows, split_by_time
+from tsforecast.transforms import Chain, Map, Standard, Transform
+from tsforecast.windows import Batch
 
-__all__ = ["OUTSIZED", "Encoded", "Encoding", "with_smoothing"]
+__all__ = ["OUTSIZED", "Encoded", "Encoding", "history"]
 
 Floats = npt.NDArray[np.float64]
 
-JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
 OUTSIZED = 5.0  # standard deviations of the context: a window whose target goes further counts no more than others
-CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
 
 
 class Encoded(NamedTuple):
@@ -84,9 +80,9 @@ class Encoding:
         rows, length = len(context), context.shape[1]
         gaps = bool(context.sum().isnan())
         mean, std = mean_and_std(context)
-        scale = self.transform.of(mean, std) if isinstance(self.transform, Standard) else self.transform.fit(context)
+        scale, scaled = self._scaled(context, mean, std)
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
-        x[:, :, :1] = scale.apply(context)
+        x[:, :, :1] = scaled
         x[:, :, 1:2] = ~context.isnan() if gaps else 1
         x[:, :, 2:OWN] = relative_level(mean, std)
         if past_only:
@@ -97,10 +93,17 @@ class Encoding:
         x.nan_to_num_(nan=0.0)
         base, known = self._naive(batch, scale), known[:, length:]
         if self.smoothing is not None:
-            smooth = self.smoothing.forecast(_history(batch, scale), base.shape[1]).unsqueeze(2)
+            smooth = self.smoothing.forecast(history(batch, scale), base.shape[1]).unsqueeze(2)
             beyond = torch.where(smooth.isnan(), 0.0, smooth - base)
             base, known = base + beyond / 2, torch.cat([known, beyond], dim=2)
         return Encoded(x, known.float(), base.float(), scale)
+
+    def _scaled(self, context: Tensor, mean: Tensor, std: Tensor) -> tuple[Map, Tensor]:
+        """The map of the context, and the context under it; nothing is worked out twice."""
+        if isinstance(self.transform, Chain):
+            return self.transform.fitted(context)
+        scale = self.transform.of(mean, std) if isinstance(self.transform, Standard) else self.transform.fit(context)
+        return scale, scale.apply(context)
 
     def _naive(self, batch: Batch, scale: Map) -> Tensor:
         """The naive forecast in scaled units `[B, H, 1]`, float64."""
@@ -112,39 +115,7 @@ class Encoding:
         return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0)
 
 
-def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> tuple[Windows, Encoding]:
-    """Windows that reach far enough back for it, and an encoding with the smoothing that has been closest in the past;
-    both as they came where that is hardly closer than the naive forecast (as with prices), where there is no season,
-    where the context shows enough of them (ten, or the seven or fourteen of a daily cycle), and where no window tells.
-
-    Measured before the test spans, MASE of two networks without and with it: M3 Monthly .882 and .856, Quarterly 1.096
-    and 1.090, tourism (96 quarterly series) .954 and .869, gasoline (weeks) .736 and .709, co2 .383 and .388. Without a
-    season, with six horizons looked back: M3 Yearly 3.24 and 3.29, M4 Yearly 3.203 and 3.224.
-    """
-    season, size = past.season_length, windows.input_size
-    split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
-    if season == 1 or has_daily_cycle(season) or size >= SEASONS * season or split.n_train == 0:
-        return windows, encoding
-    wide = replace(windows, earlier=SEASONS * season - size)
-    most = min(JUDGED, VALUES // (wide.earlier + size) + 1)
-    origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
-    batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
-    seen = encoding.encode(batch)
-    target, naive, x = seen.target(batch.target), seen.base.double(), _history(batch, seen.map)
-    sizes = (target - naive).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
-    weights = OUTSIZED / sizes.clamp_min(OUTSIZED)
-
-    def error(ahead: Tensor) -> float:
-        away = target - torch.where(ahead.isnan().unsqueeze(2), naive, ahead.unsqueeze(2))
-        return float((away * weights).nan_to_num(nan=0.0).abs().mean())
-
-    smoothing = Smoothing.closest(x, season, windows.horizon, error)
-    if error(smoothing.forecast(x, windows.horizon)) > CLOSER * error(naive.squeeze(2)):
-        return windows, encoding
-    return wide, replace(encoding, smoothing=smoothing, earlier=wide.earlier)
-
-
-def _history(batch: Batch, scale: Map) -> Tensor:
+def history(batch: Batch, scale: Map) -> Tensor:
     """All of the target that a batch holds before its windows' ends, in scaled units `[B, E + L]`."""
     return scale.apply_future(torch.cat([batch.earlier, batch.context], dim=1)).squeeze(2)
 

@@ -6,8 +6,10 @@ that a network spends its steps on what is not linear.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,16 +20,20 @@ from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.sampling import Places, every_origin
 from tsforecast.panel import Panel
+from tsforecast.scaling import mean_and_std, usable
 from tsforecast.windows import Windows, split_by_time
 
-__all__ = ["PENALTIES", "fit_map", "least_context"]
+__all__ = ["PENALTIES", "fit_map", "held_out_error", "least_context"]
 
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 CHUNK = 4_096  # windows whose features are held at once
 ENOUGH = 30  # validation windows to choose by, and to take quantiles of errors from
 PARTS = 5  # of the training time, where there are fewer: each is judged by the map of the others
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
-JUDGED = 4_096  # validation windows, at most, that choose the penalty
+JUDGED = 4_096  # validation windows, at most, that choose the penalty, and windows to learn from to choose an encoding
+VAL_SHARE = 0.2
+RELATIVE = 2.0  # the weight of the relative error beside the scaled one, as in training
+TINY = torch.finfo(torch.float64).tiny
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 
 
@@ -38,7 +44,7 @@ def fit_map(
     *,
     levels: tuple[float, ...],
     penalties: tuple[float, ...] = PENALTIES,
-    val_share: float = 0.2,
+    val_share: float = VAL_SHARE,
 ) -> LinearMap | None:
     """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
 
@@ -51,37 +57,24 @@ def fit_map(
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
-    horizon, gaps = windows.horizon, has_gaps(past, windows)
-    valid_steps = max(int(val_share * float(np.median(past.lengths))), horizon)
-    split = split_by_time(past, horizon, valid_steps, least_context(past, windows))
-    if split.n_train == 0:
+    trials = _Trials.of(past, windows, encoding, penalties, val_share, MOST_WINDOWS)
+    if trials is None:
         return None
-    held_out = split.valid_high > split.valid_low
-    last = np.where(held_out, split.valid_high, split.train_high)
-    device = windows.values.device
-    early, late, every = (
-        (part[0].to(device), part[1].to(device))
-        for part in (
-            every_origin(split.train_low, split.train_high, split.floors, MOST_WINDOWS),
-            every_origin(split.valid_low, split.valid_high, split.floors, JUDGED),
-            every_origin(split.train_low, last, split.floors, MOST_WINDOWS),
-        )
-    )
-    sight = _Sight(windows, encoding, gaps)
-    forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
-    trials = list(_parts(every, horizon)) if len(late[0]) < ENOUGH else [(early, late)]
-    solved = [(_Sums.over(sight, *learned).solve(forms), judged) for learned, judged in trials]
-
-    def errors(i: int, *, clipped: bool) -> Tensor:
-        return torch.cat([sight.errors(maps[i], *judged, clipped=clipped) for maps, judged in solved])
-
-    sizes = [float(errors(i, clipped=True).abs().nan_to_num(nan=0.0).mean()) for i in range(len(forms))]
-    best = max(i for i, size in enumerate(sizes) if size <= AS_GOOD * min(sizes))
-    (final,) = _Sums.over(sight, *every).solve([forms[best]])
-    rest = errors(best, clipped=False)
-    found = torch.nanquantile(rest, torch.tensor([0.5, *levels], dtype=rest.dtype, device=device), dim=0).T
+    (final,) = _Sums.over(trials.sight, *trials.every).solve([trials.form])
+    rest = trials.errors(clipped=False)
+    found = torch.nanquantile(rest, torch.tensor([0.5, *levels], dtype=rest.dtype, device=rest.device), dim=0).T
     spread = (found[:, 1:] - found[:, :1]).nan_to_num(nan=0.0)
-    return LinearMap(windows.hist.shape[1], gaps, final, spread.contiguous())
+    return LinearMap(windows.hist.shape[1], trials.sight.gaps, final, spread.contiguous())
+
+
+def held_out_error(past: Panel, windows: Windows, encoding: Encoding) -> float:
+    """What such a map is wrong by on the last fifth of the time, in units that are the same for every encoding: the
+    absolute error in standard deviations of each context, and twice the relative error, as networks are trained by.
+
+    Learned from fewer windows than `fit_map` takes; infinite where fewer than 30 are held out, which tell too little.
+    """
+    trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED)
+    return math.inf if trials is None or trials.held_out < ENOUGH else trials.misses()
 
 
 def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
@@ -143,6 +136,87 @@ class _Sight:
             errors = rest - features @ weights
             found.append(errors * weight if clipped else errors)
         return torch.cat(found)
+
+    def misses(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
+        """Errors of a map in units that are the same for every encoding `[windows]`, NaN where nothing was observed."""
+        found = []
+        for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
+            batch = self.windows.gather(o, f)
+            seen = self.encoding.encode(batch)
+            features = linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
+            answer = seen.units((features @ weights).unsqueeze(2) + seen.base)
+            away = (batch.target - answer).abs()
+            mean, std = mean_and_std(batch.context)
+            std = usable(std, mean)
+            size = ((batch.target - mean) / std).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
+            relative = 2 * away / (batch.target.abs() + answer.abs()).clamp_min(TINY)
+            found.append((away / std * OUTSIZED / size.clamp_min(OUTSIZED) + RELATIVE * relative).nanmean((1, 2)))
+        return torch.cat(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trials:
+    """Maps of every form, learned from the early windows and judged by the late ones; the best form."""
+
+    sight: _Sight
+    every: Places
+    solved: list[tuple[list[Tensor], Places]]
+    forms: list[tuple[bool, float]]
+    held_out: int  # windows
+
+    @classmethod
+    def of(
+        cls,
+        past: Panel,
+        windows: Windows,
+        encoding: Encoding,
+        penalties: tuple[float, ...],
+        val_share: float,
+        most: int,
+    ) -> _Trials | None:
+        """Learned from `most` windows at most; None where there is none."""
+        horizon, sight = windows.horizon, _Sight(windows, encoding, has_gaps(past, windows))
+        valid_steps = max(int(val_share * float(np.median(past.lengths))), horizon)
+        split = split_by_time(past, horizon, valid_steps, least_context(past, windows))
+        if split.n_train == 0:
+            return None
+        held_out = split.valid_high > split.valid_low
+        last = np.where(held_out, split.valid_high, split.train_high)
+        device = windows.values.device
+        early, late, every = (
+            (part[0].to(device), part[1].to(device))
+            for part in (
+                every_origin(split.train_low, split.train_high, split.floors, most),
+                every_origin(split.valid_low, split.valid_high, split.floors, JUDGED),
+                every_origin(split.train_low, last, split.floors, most),
+            )
+        )
+        forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
+        held_out_windows = len(late[0])
+        parts = [(early, late)] if held_out_windows >= ENOUGH else list(_parts(every, horizon))
+        solved = [(_Sums.over(sight, *learned).solve(forms), judged) for learned, judged in parts]
+        return cls(sight, every, solved, forms, held_out_windows)
+
+    @cached_property
+    def best(self) -> int:
+        """The number of the plainest form that is as good as any."""
+        sizes = [float(self._errors(i, clipped=True).abs().nan_to_num(nan=0.0).mean()) for i in range(len(self.forms))]
+        return max(i for i, size in enumerate(sizes) if size <= AS_GOOD * min(sizes))
+
+    @property
+    def form(self) -> tuple[bool, float]:
+        return self.forms[self.best]
+
+    def errors(self, *, clipped: bool) -> Tensor:
+        """Of the best form."""
+        return self._errors(self.best, clipped=clipped)
+
+    def misses(self) -> float:
+        """Of the best form, their mean."""
+        return float(torch.cat([self.sight.misses(maps[self.best], *judged) for maps, judged in self.solved]).nanmean())
+
+    def _errors(self, i: int, *, clipped: bool) -> Tensor:
+        return torch.cat([self.sight.errors(maps[i], *judged, clipped=clipped) for maps, judged in self.solved])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ from torch import Tensor
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.models.answers import Answer, Covariates, forecast_views
-from tsforecast.models.encoding import Encoding, with_smoothing
+from tsforecast.models.choices import AUTO, encoded
+from tsforecast.models.encoding import Encoding
 from tsforecast.models.least_squares import PENALTIES, fit_map, least_context
 from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.settle import context_size, naive_season
@@ -35,7 +36,8 @@ class Ridge:
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows
-    scaling      a transform by name, fitted on each window's own context
+    scaling      a transform by name, fitted on each window's own context; "auto": standard, or that of a logarithm
+                 (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
     smoothing    correct the mean of the naive forecast and of an exponential smoothing of the last ten seasons; no
                  difference without a season, and where it is a day
     val_share    the last share of the training time that chooses the penalty
@@ -43,7 +45,7 @@ class Ridge:
 
     input_size: int | None = None
     penalties: tuple[float, ...] = PENALTIES
-    scaling: str = "standard"
+    scaling: str = AUTO
     smoothing: bool = True
     val_share: float = 0.2
     quantiles: tuple[float, ...] = QUANTILES
@@ -58,7 +60,8 @@ class Ridge:
             raise ConfigError(f"ridge.input_size={self.input_size}: must be between 1 and 10000")
         if not 0 < self.val_share < 1:
             raise ConfigError(f"ridge.val_share={self.val_share}: must be between 0 and 1")
-        parse_transform(self.scaling, season_length=1)
+        if self.scaling != AUTO:
+            parse_transform(self.scaling, season_length=1)
 
     def fit(self, past: Panel, horizon: int, /) -> _FittedRidge:
         """Solve for the map on every window of `past` (thinned evenly above 50,000).
@@ -66,11 +69,8 @@ class Ridge:
         Raises DataError where no series is long enough for a single window.
         """
         size = self.input_size or context_size(past, horizon)
-        windows = Windows.of(past, size, horizon)
-        transform = parse_transform(self.scaling, season_length=past.season_length)
-        encoding = Encoding.of(past, transform, naive_season(past, horizon))
-        if self.smoothing:
-            windows, encoding = with_smoothing(past, windows, encoding)
+        windows, season = Windows.of(past, size, horizon), naive_season(past, horizon)
+        windows, encoding = encoded(past, windows, self.scaling, season, smoothing=self.smoothing)
         found = fit_map(
             past, windows, encoding, levels=self.quantiles, penalties=self.penalties, val_share=self.val_share
         )

@@ -17,7 +17,8 @@ from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, check_quantiles
 from tsforecast.models.answers import Covariates
-from tsforecast.models.encoding import Encoding, with_smoothing
+from tsforecast.models.choices import AUTO, encoded
+from tsforecast.models.encoding import Encoding
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
 from tsforecast.models.least_squares import fit_map
 from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
@@ -50,7 +51,8 @@ class _Recurrent:
                  7 tokens or more, else a part of a season that leaves 4 to 32; 1 for very short contexts
     hidden_size  width of the state; num_layers: stacked layers; dropout: between them and before the answer
     attention    let the last state look back over all states
-    scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context
+    scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context; "auto":
+                 standard, or of a logarithm (soft_log+standard) where that let a linear map be closer in the past
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
                  in the past, and with a season that is no day the mean of that and of a smoothing of ten seasons
     linear       let the network hold a linear map from the context to the horizon, and start as `Ridge`; it stays that
@@ -68,7 +70,7 @@ class _Recurrent:
     num_layers: int = 2
     dropout: float = 0.1
     attention: bool = False
-    scaling: str = "standard"
+    scaling: str = AUTO
     residual: Literal["auto", "seasonal", "last", "none"] = "auto"
     linear: bool = True
     gated_maps: int = 8
@@ -96,7 +98,8 @@ class _Recurrent:
             raise ConfigError(f"{self.name}.dropout={self.dropout}: must be at least 0 and below 1")
         if self.residual not in ("auto", "seasonal", "last", "none"):
             raise ConfigError(f"{self.name}.residual={self.residual!r}: known are auto, seasonal, last, none")
-        parse_transform(self.scaling, season_length=1)
+        if self.scaling != AUTO:
+            parse_transform(self.scaling, season_length=1)
 
     def members(self) -> dict[str, Self]:
         """The recipes of the networks one by one, by the name of their seed."""
@@ -208,13 +211,10 @@ class _Task:
     ) -> _Task:
         """Solve for the linear maps that all networks start as: of the part that is trained on at first, and of all."""
         size, patch = sizes
+        auto, seasons = recipe.residual == "auto", {"none": 0, "last": 1, "seasonal": past.season_length}
+        season = naive_season(past, horizon) if auto else seasons[recipe.residual]
         windows = Windows.of(past, size, horizon, device)
-        seasons = {"none": 0, "last": 1, "seasonal": past.season_length}
-        season = naive_season(past, horizon) if recipe.residual == "auto" else seasons[recipe.residual]
-        transform = parse_transform(recipe.scaling, season_length=past.season_length)
-        encoding = Encoding.of(past, transform, season, device)
-        if recipe.residual == "auto":
-            windows, encoding = with_smoothing(past, windows, encoding)
+        windows, encoding = encoded(past, windows, recipe.scaling, season, smoothing=auto)
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
