@@ -16,7 +16,7 @@ from tsforecast.scaling import largest, steady
 
 __all__ = ["Affine", "Changes", "Composed", "Logarithm", "Map", "Returns", "SoftLogarithm", "check_positive", "settled"]
 
-FURTHEST = 30.0  # logarithms above the bend: what a network says before it has learned anything must stay a number
+FURTHEST = 100.0  # logarithms above the bend: what a network says before it has learned anything must stay a number
 
 
 class Map(Protocol):
@@ -70,7 +70,7 @@ class Logarithm:
 @dataclass(frozen=True, eq=False)
 class SoftLogarithm:
     """log(1 + x / bend), and x / bend below zero; `bend` `[B, 1, C]` is above 0. Back from it no further than
-    exp(30) bends."""
+    exp(100) bends."""
 
     bend: Tensor
 

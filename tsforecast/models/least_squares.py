@@ -73,7 +73,8 @@ def held_out_error(past: Panel, windows: Windows, encoding: Encoding) -> float:
 
     Learned from fewer windows than `fit_map` takes; infinite where fewer than 30 are held out, which tell too little.
     """
-    trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED)
+    with progress.listening(None):  # a moment beside the fit
+        trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED)
     return math.inf if trials is None or trials.held_out < ENOUGH else trials.misses()
 
 
