@@ -119,6 +119,24 @@ def test_the_error_has_no_units_and_is_infinite_where_too_little_is_held_out() -
     assert held_out_error(short, *shown(short, STANDARD)) == float("inf")
 
 
+def test_the_relative_error_counts_where_all_values_of_a_window_are_positive() -> None:
+    values = GROWS.values.copy()
+    values[1190] = 0.0  # of the last series, 10 steps before its end: in all of its last ten windows
+    zero = replace(GROWS, values=values)
+
+    def misses(past: Panel) -> float:
+        trials = _Trials.of(past, *shown(past, STANDARD), penalties=(1e15,), val_share=0.2, most=10_000)
+        assert trials is not None
+        last = trials.solved[0][1][0][-1:], trials.solved[0][1][1][-1:]  # the last window of the last series
+        return float(trials.sight.misses(trials.solved[0][0][0], *last))
+
+    x, y = values[1179:1193], values[1193:1200]
+    away = abs(y - x[-1])
+    outsized = max(abs(y - x.mean()).max() / x.std() / 5, 1)
+    assert misses(zero) == pytest.approx((away / x.std() / outsized).mean(), rel=1e-6)
+    assert misses(GROWS) > 1.2 * misses(zero)
+
+
 def test_a_scaling_that_is_named_is_taken_whatever_the_past_says() -> None:
     assert Ridge(scaling=STANDARD).fit(GROWS, HORIZON).encoding.transform == parse_transform(STANDARD, 7)
     assert Ridge(scaling=LOGARITHM).fit(ADDS, HORIZON).encoding.transform == parse_transform(LOGARITHM, 7)

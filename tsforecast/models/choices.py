@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -42,8 +43,8 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, smoothi
     plain = shown(PLAIN)
     if any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
         return plain
-    bent = shown(BENT)
-    return bent if held_out_error(past, *bent) < MUCH_CLOSER * held_out_error(past, *plain) else plain
+    usual, bent = held_out_error(past, *plain), shown(BENT)
+    return bent if math.isfinite(usual) and held_out_error(past, *bent) < MUCH_CLOSER * usual else plain
 
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> tuple[Windows, Encoding]:

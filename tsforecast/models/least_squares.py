@@ -33,7 +33,6 @@ MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coeffic
 JUDGED = 4_096  # validation windows, at most, that choose the penalty, and windows to learn from to choose an encoding
 VAL_SHARE = 0.2
 RELATIVE = 2.0  # the weight of the relative error beside the scaled one, as in training
-TINY = torch.finfo(torch.float64).tiny
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 
 
@@ -69,7 +68,8 @@ def fit_map(
 
 def held_out_error(past: Panel, windows: Windows, encoding: Encoding) -> float:
     """What such a map is wrong by on the last fifth of the time, in units that are the same for every encoding: the
-    absolute error in standard deviations of each context, and twice the relative error, as networks are trained by.
+    absolute error in standard deviations of each context and, where all values are positive, twice the relative error,
+    as networks are trained by.
 
     Learned from fewer windows than `fit_map` takes; infinite where fewer than 30 are held out, which tell too little.
     """
@@ -150,7 +150,9 @@ class _Sight:
             mean, std = mean_and_std(batch.context)
             std = usable(std, mean)
             size = ((batch.target - mean) / std).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
-            relative = 2 * away / (batch.target.abs() + answer.abs()).clamp_min(TINY)
+            least = [values.nan_to_num(nan=1.0).amin(1, keepdim=True) for values in (batch.context, batch.target)]
+            positive = torch.minimum(*least) > 0
+            relative = 2 * away / torch.where(positive, batch.target + answer.abs(), torch.inf)
             found.append((away / std * OUTSIZED / size.clamp_min(OUTSIZED) + RELATIVE * relative).nanmean((1, 2)))
         return torch.cat(found)
 
