@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsforecast.models.losses import pinball, relative_error, shares
+from tsforecast.models.losses import all_positive, pinball, relative_error, shares
 
 LEVELS = (0.1, 0.5, 0.9)
 NAN = torch.nan
@@ -61,3 +61,9 @@ def test_shares_make_a_sum_the_mean_over_what_was_observed_and_zero_where_nothin
     loss = torch.tensor([[1.0], [3.0], [8.0]])
     assert (loss * shares(torch.tensor([[True], [True], [False]]))).sum() == 2
     assert (loss * shares(torch.zeros(3, 1, dtype=torch.bool))).sum() == 0
+
+
+def test_a_window_is_positive_where_every_value_that_was_seen_is_above_zero() -> None:
+    context = torch.tensor([[1.0, NAN], [1.0, 0.0], [2.0, 3.0], [NAN, NAN]])[:, :, None]
+    target = torch.tensor([[5.0], [5.0], [-1.0], [NAN]])[:, :, None]
+    assert all_positive(context, target).flatten().tolist() == [True, False, False, True]

@@ -43,8 +43,11 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, smoothi
     plain = shown(PLAIN)
     if any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
         return plain
-    usual, bent = held_out_error(past, *plain), shown(BENT)
-    return bent if math.isfinite(usual) and held_out_error(past, *bent) < MUCH_CLOSER * usual else plain
+    usual = held_out_error(past, *plain)
+    if math.isinf(usual):
+        return plain
+    bent = shown(BENT)
+    return bent if held_out_error(past, *bent) < MUCH_CLOSER * usual else plain
 
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> tuple[Windows, Encoding]:

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from tsforecast import progress
-from tsforecast.models.encoding import OUTSIZED, Encoding
+from tsforecast.models.encoding import OUTSIZED, Encoded, Encoding
+from tsforecast.models.losses import all_positive
 from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.sampling import Places, every_origin
+from tsforecast.models.schedule import Training
 from tsforecast.panel import Panel
 from tsforecast.scaling import mean_and_std, usable
-from tsforecast.windows import Windows, split_by_time
+from tsforecast.windows import Batch, Windows, split_by_time
 
 __all__ = ["PENALTIES", "fit_map", "held_out_error", "least_context"]
 
@@ -32,7 +34,7 @@ PARTS = 5  # of the training time, where there are fewer: each is judged by the 
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
 JUDGED = 4_096  # validation windows, at most, that choose the penalty, and windows to learn from to choose an encoding
 VAL_SHARE = 0.2
-RELATIVE = 2.0  # the weight of the relative error beside the scaled one, as in training
+RELATIVE = Training.relative  # the weight of the relative error beside the scaled one
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 
 
@@ -74,8 +76,8 @@ def held_out_error(past: Panel, windows: Windows, encoding: Encoding) -> float:
     Learned from fewer windows than `fit_map` takes; infinite where fewer than 30 are held out, which tell too little.
     """
     with progress.listening(None):  # a moment beside the fit
-        trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED)
-    return math.inf if trials is None or trials.held_out < ENOUGH else trials.misses()
+        trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED, least=ENOUGH)
+    return math.inf if trials is None else trials.misses()
 
 
 def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
@@ -119,12 +121,15 @@ class _Sight:
     def look(self, origins: Tensor, floors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features `[B, F]`; what is left to explain `[B, H]`, NaN where not observed; and a weight `[B, 1]` that keeps
         a context which hardly moves from outweighing all others."""
-        batch = self.windows.gather(origins, floors)
-        seen = self.encoding.encode(batch)
+        batch, seen, features = self._features(origins, floors)
         rest = (seen.target(batch.target) - seen.base).squeeze(2).double()
         size = torch.nan_to_num(rest, nan=0.0).abs().amax(1, keepdim=True)
-        features = linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
         return features, rest, OUTSIZED / size.clamp_min(OUTSIZED)
+
+    def _features(self, origins: Tensor, floors: Tensor) -> tuple[Batch, Encoded, Tensor]:
+        batch = self.windows.gather(origins, floors)
+        seen = self.encoding.encode(batch)
+        return batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
 
     def errors(self, weights: Tensor, origins: Tensor, floors: Tensor, *, clipped: bool) -> Tensor:
         """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed.
@@ -142,16 +147,13 @@ class _Sight:
         """Errors of a map in units that are the same for every encoding `[windows]`, NaN where nothing was observed."""
         found = []
         for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
-            batch = self.windows.gather(o, f)
-            seen = self.encoding.encode(batch)
-            features = linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
+            batch, seen, features = self._features(o, f)
             answer = seen.units((features @ weights).unsqueeze(2) + seen.base)
             away = (batch.target - answer).abs()
             mean, std = mean_and_std(batch.context)
             std = usable(std, mean)
             size = ((batch.target - mean) / std).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
-            least = [values.nan_to_num(nan=1.0).amin(1, keepdim=True) for values in (batch.context, batch.target)]
-            positive = torch.minimum(*least) > 0
+            positive = all_positive(batch.context, batch.target)
             relative = 2 * away / torch.where(positive, batch.target + answer.abs(), torch.inf)
             found.append((away / std * OUTSIZED / size.clamp_min(OUTSIZED) + RELATIVE * relative).nanmean((1, 2)))
         return torch.cat(found)
@@ -165,7 +167,6 @@ class _Trials:
     every: Places
     solved: list[tuple[list[Tensor], Places]]
     forms: list[tuple[bool, float]]
-    held_out: int  # windows
 
     @classmethod
     def of(
@@ -176,8 +177,9 @@ class _Trials:
         penalties: tuple[float, ...],
         val_share: float,
         most: int,
+        least: int = 0,
     ) -> _Trials | None:
-        """Learned from `most` windows at most; None where there is none."""
+        """Learned from `most` windows at most; None where there is none, or fewer than `least` to judge by."""
         horizon, sight = windows.horizon, _Sight(windows, encoding, has_gaps(past, windows))
         valid_steps = max(int(val_share * float(np.median(past.lengths))), horizon)
         split = split_by_time(past, horizon, valid_steps, least_context(past, windows))
@@ -194,11 +196,12 @@ class _Trials:
                 every_origin(split.train_low, last, split.floors, most),
             )
         )
+        if len(late[0]) < least:
+            return None
         forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
-        held_out_windows = len(late[0])
-        parts = [(early, late)] if held_out_windows >= ENOUGH else list(_parts(every, horizon))
+        parts = list(_parts(every, horizon)) if len(late[0]) < ENOUGH else [(early, late)]
         solved = [(_Sums.over(sight, *learned).solve(forms), judged) for learned, judged in parts]
-        return cls(sight, every, solved, forms, held_out_windows)
+        return cls(sight, every, solved, forms)
 
     @cached_property
     def best(self) -> int:

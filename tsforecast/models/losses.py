@@ -9,12 +9,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["pinball", "relative_error", "shares"]
+__all__ = ["all_positive", "pinball", "relative_error", "shares"]
 
 
 def shares(seen: Tensor) -> Tensor:
     """Weights that make a sum the mean over what was observed; where nothing was, all are 0."""
     return seen / seen.sum().clamp_min(1)
+
+
+def all_positive(context: Tensor, target: Tensor) -> Tensor:
+    """Whether every observed value of a window is above 0 `[B, 1, 1]`: only there a relative error says something."""
+    least = [part.nan_to_num(nan=1.0).amin(1, keepdim=True) for part in (context, target)]
+    return torch.minimum(*least) > 0
 
 
 def pinball(forecast: Tensor, target: Tensor, levels: Tensor, weight: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tsforecast import progress
 from tsforecast.models.encoding import OUTSIZED, Encoding
-from tsforecast.models.losses import pinball, relative_error, shares
+from tsforecast.models.losses import all_positive, pinball, relative_error, shares
 from tsforecast.models.manners import interruptible, silence
 from tsforecast.models.sampling import Draws, Places, Stretches, validation_windows
 from tsforecast.models.schedule import Training, pick_device
@@ -69,8 +69,7 @@ class ForecastModule(pl.LightningModule):
         loss = pinball(out, target, self.levels, shares(there) / size)
         weight = self.training_settings.relative
         if weight:
-            least = [part.nan_to_num(nan=1.0).amin(1, keepdim=True) for part in (batch.context, batch.target)]
-            positive = torch.minimum(*least) > 0
+            positive = all_positive(batch.context, batch.target)
             median = seen.units(out[:, :, self.median : self.median + 1])
             relative = relative_error(median, batch.target.nan_to_num(nan=0.0), shares(positive & there))
             loss = loss + weight * relative.float()
