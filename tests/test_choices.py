@@ -92,7 +92,7 @@ def test_nothing_after_the_cutoff_has_a_say(poison: float) -> None:
 
 
 def shown(past: Panel, name: str) -> tuple[Windows, Encoding]:
-    return encoded(past, Windows.of(past, 14, HORIZON), name, season=1, smoothing=False)
+    return encoded(past, Windows.of(past, 14, HORIZON), name, season=1, earlier=False)
 
 
 @pytest.mark.parametrize("name", [STANDARD, LOGARITHM])

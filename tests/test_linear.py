@@ -52,7 +52,7 @@ def test_it_is_the_solution_of_the_penalised_normal_equations(slope: float, drif
 @pytest.mark.parametrize(("season", "naive"), [(1, Naive()), (7, SeasonalNaive())])
 def test_a_huge_penalty_means_the_naive_forecast_that_was_closer(season: int, naive: Any) -> None:
     past = replace(sensors(), season_length=season)
-    answer = Ridge(input_size=14, penalties=(1e18,), smoothing=False).fit(past, HORIZON).predict(past)
+    answer = Ridge(input_size=14, penalties=(1e18,), earlier=False).fit(past, HORIZON).predict(past)
     np.testing.assert_allclose(answer.point, naive.fit(past, HORIZON).predict(past).point, rtol=1e-6)
 
 
@@ -75,7 +75,7 @@ def test_a_linear_recurrence_is_forecast_exactly() -> None:
 
 def test_what_is_missing_is_told_only_where_something_is_missing() -> None:
     whole = sensors((90, 90))
-    recipe = Ridge(input_size=14, smoothing=False)
+    recipe = Ridge(input_size=14, earlier=False)
     assert recipe.fit(whole, HORIZON).map.weights.shape == (14 + 1, HORIZON)
     values = whole.values.copy()
     values[40] = np.nan

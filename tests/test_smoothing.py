@@ -18,7 +18,7 @@ from tsforecast.models.recurrent import LSTM
 from tsforecast.models.smoothing import Smoothing
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import Standard, parse_transform
-from tsforecast.windows import Windows
+from tsforecast.windows import NOTHING, Earlier, Windows
 
 WEEK = np.array([3.0, -1.0, 4.0, -1.0, 2.0, -6.0, -1.0])  # sums to 0
 
@@ -84,10 +84,10 @@ def test_the_mean_of_many_seasons_is_chosen_where_they_are_noisy_and_nothing_on_
         return with_smoothing(data, Windows.of(data, 28, 7), Encoding.of(data, Standard(), season))
 
     windows, encoding = smoothed(noisy, 7)
-    assert windows.earlier == encoding.earlier == 42  # ten seasons in all
+    assert windows.earlier == encoding.earlier == Earlier(70, 42, 0, 1)  # ten seasons in all
     assert encoding.smoothing == Smoothing(7, level=0.05, slope=0.0, fading=1.0)
     windows, encoding = smoothed(walk, 1)
-    assert windows.earlier == encoding.earlier == 0 and encoding.smoothing is None
+    assert windows.earlier == encoding.earlier == NOTHING and encoding.smoothing is None
 
 
 def test_where_the_cycle_is_a_day_or_no_window_fits_nothing_is_smoothed() -> None:
@@ -124,15 +124,15 @@ def test_networks_correct_it_too_unless_another_forecast_is_named() -> None:
     for residual, smoothed in (("auto", True), ("seasonal", False), ("last", False), ("none", False)):
         (network,) = LSTM(residual=residual, **SMALL).fit(data, 5).members.values()  # type: ignore[arg-type]
         assert (network.encoding.smoothing is not None) == smoothed
-        assert (network.encoding.earlier > 0) == smoothed
-    plain = Ridge(input_size=14, smoothing=False).fit(data, 5)
+        assert (network.encoding.earlier != NOTHING) == smoothed
+    plain = Ridge(input_size=14, earlier=False).fit(data, 5)
     assert plain.encoding.smoothing is None
 
 
 def test_what_lies_before_the_context_is_looked_at_as_far_as_the_reach_and_no_further() -> None:
     data = sensors((200,))
     fitted = Ridge(input_size=14).fit(data, 5)
-    reach = 14 + fitted.encoding.earlier
+    reach = fitted.encoding.earlier.begin
     assert reach == 70
 
     def forecast(changed_at: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tsforecast.panel import Panel, View
 
-__all__ = ["Batch", "Split", "Windows", "contexts", "split_by_time"]
+__all__ = ["NOTHING", "Batch", "Earlier", "Split", "Windows", "contexts", "split_by_time"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -35,13 +35,33 @@ class Batch(NamedTuple):
     target: Tensor  # [B, H, 1]
     hist: Tensor  # [B, L, P] past-only covariates
     futr: Tensor  # [B, L + H, K] covariates known ahead
-    earlier: Tensor  # [B, E, 1] what lies before the context
+    earlier: Tensor  # [B, E, S] the target in S stretches of E steps that lie before
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Stretches of the target, all of one width, that are looked at beside the context, the latest first.
+
+    A window's first target step is the origin; no stretch reaches it.
+    """
+
+    begin: int = 0  # of the latest, in steps before the origin
+    width: int = 0
+    every: int = 0  # steps from one to the next
+    count: int = 0
+
+    def begins(self) -> Ints:
+        """Where they begin, in steps from the origin `[count]`."""
+        return -(self.begin + self.every * np.arange(self.count))
+
+
+NOTHING = Earlier()
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The flat arrays of a panel on a device, ready to gather windows of `input_size` + `horizon` steps from, and
-    `earlier` steps of the target before them.
+    """The flat arrays of a panel on a device, ready to gather windows of `input_size` + `horizon` steps from, and what
+    lies `earlier`.
 
     On the CPU they are the panel's own memory, or the file that it is mapped from; another device gets a copy.
     """
@@ -53,7 +73,7 @@ class Windows:
     values: Tensor  # [total]
     hist: Tensor  # [total, P]
     futr: Tensor  # [total, K]
-    earlier: int = field(default=0, kw_only=True)
+    earlier: Earlier = field(default=NOTHING, kw_only=True)
 
     @classmethod
     def of(cls, panel: Panel, input_size: int, horizon: int, device: torch.device | str = "cpu") -> Windows:
@@ -66,16 +86,24 @@ class Windows:
         """The windows whose targets begin at flat positions `origins` `[B]` of series that begin at `floors` `[B]`."""
         size, width = self.input_size, self.input_size + self.horizon
         ends = self.ends[torch.searchsorted(self.starts, floors, right=True) - 1]
-        begins = origins - size
-        values = _cut(self.values.unsqueeze(1), begins - self.earlier, self.earlier + width, floors, ends)
-        earlier, values = values[:, : self.earlier], values[:, self.earlier :]
+        begins, target = origins - size, self.values.unsqueeze(1)
+        values = _cut(target, begins, width, floors, ends)
         return Batch(
             values[:, :size],
             values[:, size:],
             _cut(self.hist, begins, size, floors, ends),
             _cut(self.futr, begins, width, floors, ends),
-            earlier,
+            self._earlier(origins, floors, ends),
         )
+
+    def _earlier(self, origins: Tensor, floors: Tensor, ends: Tensor) -> Tensor:
+        count, width = self.earlier.count, self.earlier.width
+        if count == 0:
+            return self.values.new_empty(len(origins), 0, 0)
+        offsets = torch.from_numpy(self.earlier.begins()).to(origins.device)
+        begins = (origins[:, None] + offsets).flatten()
+        repeated = floors.repeat_interleave(count), ends.repeat_interleave(count)
+        return _cut(self.values.unsqueeze(1), begins, width, *repeated).view(len(origins), count, width).transpose(1, 2)
 
 
 def _shared(array: npt.NDArray[Any]) -> Tensor:
@@ -89,17 +117,20 @@ def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor)
     """Rows `begins` `[B]` to `begins + width` of `[total, C]` as `[B, width, C]`, NaN where they are before `floors` or
     not before `ends`.
 
-    A window that lies within its series is one block of memory, which is copied whole; only others are looked up row
-    by row.
+    A window that lies within its series is one block of memory, which is copied whole; one that lies outside is NaN;
+    only others are looked up row by row.
     """
     total, channels = flat.shape
     if channels == 0:  # looking up every row of nothing takes as long as of something
         return flat.new_empty(len(begins), width, 0)
-    across = ((begins < floors) | (begins + width > ends)).nonzero().squeeze(1)
-    if total < width or len(across) == len(begins):
+    stops = begins + width
+    within, outside = (begins >= floors) & (stops <= ends), (stops <= floors) | (begins >= ends)
+    if total < width or not within.any():
         return _looked_up_rows(flat, begins, width, floors, ends)
     blocks = flat.unfold(0, width, 1).transpose(1, 2)  # a view of every window
     found = blocks.index_select(0, begins.clamp(0, total - width))
+    found[outside] = torch.nan
+    across = (~(within | outside)).nonzero().squeeze(1)
     if len(across):
         found[across] = _looked_up_rows(flat, begins[across], width, floors[across], ends[across])
     return found
@@ -163,32 +194,39 @@ def _arrays(view: View) -> tuple[int, ...]:
     return id(view.past.values), id(view.past.hist), id(view.past.futr)
 
 
-def contexts(views: list[View], input_size: int, earlier: int = 0) -> Batch:
-    """The last `input_size` steps of every series of every view `[sum of N, ...]`, and `earlier` steps of the target
-    before them; targets empty.
+def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> Batch:
+    """The last `input_size` steps of every series of every view `[sum of N, ...]`, and what lies `earlier`; targets
+    empty.
 
     Only the rows that are needed are touched, and pasts that are cuts of one panel are gathered at once: many origins
     of one long panel cost neither a copy of it nor a look at each.
     """
-    values, hist, known = [], [], []
+    before, values, hist, known = [], [], [], []
+    latest, stretches = np.arange(-input_size, 0), earlier.begins() + np.arange(earlier.width)[:, None]
     for _, cuts in groupby(views, key=_arrays):
         pasts = [view.past for view in cuts]
         starts, ends = (np.concatenate([getattr(p, side) for p in pasts]) for side in ("starts", "ends"))
-        rows = ends[:, None] + np.arange(-earlier - input_size, 0)
-        inside = rows >= starts[:, None]
-        rows = np.where(inside, rows, 0)
-        values.append(_looked_up(pasts[0].values, rows, inside))
-        rows, inside = rows[:, earlier:], inside[:, earlier:]
-        hist.append(_looked_up(pasts[0].hist, rows, inside))
-        known.append(_looked_up(pasts[0].futr, rows, inside))
+        before.append(_looked_up(pasts[0].values, *_places(starts, ends, stretches)))
+        places = _places(starts, ends, latest)
+        values.append(_looked_up(pasts[0].values, *places))
+        hist.append(_looked_up(pasts[0].hist, *places))
+        known.append(_looked_up(pasts[0].futr, *places))
     futr = np.concatenate([np.concatenate(known), np.concatenate([view.future.futr for view in views])], axis=1)
-    whole = torch.from_numpy(np.concatenate(values)).unsqueeze(2)
-    before, whole = whole[:, :earlier], whole[:, earlier:]
-    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr), before)
+    whole, wide = (torch.from_numpy(np.concatenate(found)) for found in (values, before))
+    whole = whole.unsqueeze(2)
+    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr), wide)
+
+
+def _places(starts: Ints, ends: Ints, offsets: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """The rows at `offsets` `[...]` from the ends of series `[N, ...]`, and which of them are inside."""
+    others = (slice(None), *(None,) * offsets.ndim)
+    rows = ends[others] + offsets
+    inside = rows >= starts[others]
+    return np.where(inside, rows, 0), inside
 
 
 def _looked_up(array: Floats, rows: Ints, inside: npt.NDArray[np.bool_]) -> Floats:
-    """These rows `[N, L]` of an array, NaN where they are not inside."""
+    """These rows `[N, ...]` of an array, NaN where they are not inside."""
     if array.size == 0:  # no covariates: looking up every row of nothing takes as long as of something
         return np.full((*rows.shape, *array.shape[1:]), np.nan)
     found = array[rows]

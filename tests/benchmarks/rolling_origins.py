@@ -54,7 +54,7 @@ def _ways(panel: Panel, origins: int) -> dict[str, Callable[[], float]]:
         return [View(past, past.future(HORIZON)) for past in pasts]
 
     made = views()
-    seen = network.encoding.encode(contexts(made, network.input_size))
+    seen = network.encoding.encode(contexts(made, network.input_size, network.encoding.earlier))
 
     def passed(rows: int) -> None:
         with torch.inference_mode():

@@ -14,11 +14,12 @@ from tsforecast.errors import DataError
 from tsforecast.forecast import Failure, Forecast
 from tsforecast.panel import Panel, View
 from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
-from tsforecast.windows import Batch, contexts
+from tsforecast.windows import NOTHING, Batch, Earlier, contexts
 
 __all__ = ["Answer", "Covariates", "forecast_views"]
 
 ROWS = 256  # in every batch
+HELD = 16_000_000  # values gathered at once; a view of more stands alone
 LEAST_OBSERVED = 2  # one value has a level but no size to measure changes by
 
 
@@ -55,7 +56,7 @@ def forecast_views(
     *,
     input_size: int,
     levels: tuple[float, ...],
-    earlier: int = 0,
+    earlier: Earlier = NOTHING,
     device: torch.device | str = "cpu",
 ) -> list[Forecast]:
     """One forecast per view: all series of all views go through the model as one stream of equal batches.
@@ -63,9 +64,33 @@ def forecast_views(
     The last batch is padded, so that no forecast depends on how many others are asked for. A context that never moved
     has no size to measure a change by: its forecast is its value. One with fewer than two observed values is a Failure.
     """
-    if not views:
-        return []
-    batch = contexts(views, input_size, earlier)
+    width, found = input_size + earlier.width * earlier.count, list[Forecast]()
+    for some in _together(views, width):
+        found += _answered(some, contexts(some, input_size, earlier), model, levels, device)
+    return found
+
+
+def _together(views: list[View], width: int) -> Iterator[list[View]]:
+    """The views in their order, cut into lists of at most HELD values, `width` a series, or of one view."""
+    some, held = list[View](), 0
+    for view in views:
+        size = width * len(view.past)
+        if some and held + size > HELD:
+            yield some
+            some, held = [], 0
+        some.append(view)
+        held += size
+    if some:
+        yield some
+
+
+def _answered(
+    views: list[View],
+    batch: Batch,
+    model: Callable[[Batch], Answer],
+    levels: tuple[float, ...],
+    device: torch.device | str,
+) -> list[Forecast]:
     pieces = []
     with torch.inference_mode():
         for part, real in _equal(batch):

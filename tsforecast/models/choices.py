@@ -1,8 +1,10 @@
-"""What is chosen of an encoding by measuring on the past: whether on a logarithm, and which smoothing."""
+"""What is chosen of an encoding by measuring on the past: whether on a logarithm, and what is seen of what lies before
+the context."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -13,44 +15,61 @@ from tsforecast.models.least_squares import held_out_error
 from tsforecast.models.sampling import every_origin
 from tsforecast.models.settle import has_daily_cycle
 from tsforecast.models.smoothing import SEASONS, Smoothing
+from tsforecast.models.weeks import Weeks
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Windows, split_by_time
+from tsforecast.windows import Earlier, Windows, split_by_time
 
 __all__ = ["AUTO", "encoded", "with_smoothing"]
 
+Shown = tuple[Windows, Encoding]
+
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
-CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
+CLOSER = 0.98  # of the error without: what is no closer only adds to what is random
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
-def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, smoothing: bool) -> tuple[Windows, Encoding]:
+def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool) -> Shown:
     """Windows, and how they are shown, by a scaling's name and the season of the naive forecast to correct.
 
-    scaling     "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
-                5 %, in what is held out of the past
-    smoothing   whether the mean of the naive forecast and of the closest smoothing may take its place
+    scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
+              5 %, in what is held out of the past
+    earlier   whether what lies before the context may be seen: a smoothing of ten seasons, or where the season is a day
+              and a linear map has been closer by 2 % with it, what the naive forecast missed in the last ten weeks
     """
 
-    def shown(name: str) -> tuple[Windows, Encoding]:
+    def shown(name: str, weeks: bool = False) -> Shown:
         transform = parse_transform(name, season_length=past.season_length)
-        encoding = Encoding.of(past, transform, season, windows.values.device)
-        return with_smoothing(past, windows, encoding) if smoothing else (windows, encoding)
+        found = windows, Encoding.of(past, transform, season, windows.values.device)
+        if weeks:
+            return _with_weeks(past, *found)
+        return with_smoothing(past, *found) if earlier else found
 
-    if scaling != AUTO:
-        return shown(scaling)
-    plain = shown(PLAIN)
-    if any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
-        return plain
-    usual = held_out_error(past, *plain)
-    if math.isinf(usual):
-        return plain
-    bent = shown(BENT)
-    return bent if held_out_error(past, *bent) < MUCH_CLOSER * usual else plain
+    rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
+    if earlier and has_daily_cycle(past.season_length):
+        rivals.append((CLOSER, lambda found: _with_weeks(past, *found)))
+    if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
+        rivals.append((MUCH_CLOSER, lambda found: shown(BENT, weeks=found[1].weeks is not None)))
+    found = shown(PLAIN if scaling == AUTO else scaling)
+    error = held_out_error(past, *found) if rivals else math.inf
+    for share, made in rivals:
+        if math.isinf(error):
+            break
+        rival = made(found)
+        its = held_out_error(past, *rival)
+        if its < share * error:
+            found, error = rival, its
+    return found
 
 
-def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> tuple[Windows, Encoding]:
+def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
+    weeks = Weeks(past.season_length, encoding.season)
+    reach = weeks.earlier(windows.horizon)
+    return replace(windows, earlier=reach), replace(encoding, weeks=weeks, earlier=reach)
+
+
+def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     """Windows that reach far enough back for it, and an encoding with the smoothing that has been closest in the past;
     both as they came where that is hardly closer than the naive forecast (as with prices), where there is no season,
     where the context shows enough of them (ten, or the seven or fourteen of a daily cycle), and where no window tells.
@@ -63,8 +82,9 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> tuple[W
     split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
     if season == 1 or has_daily_cycle(season) or size >= SEASONS * season or split.n_train == 0:
         return windows, encoding
-    wide = replace(windows, earlier=SEASONS * season - size)
-    most = min(JUDGED, VALUES // (wide.earlier + size) + 1)
+    reach = SEASONS * season
+    wide = replace(windows, earlier=Earlier(reach, reach - size, 0, 1))
+    most = min(JUDGED, VALUES // reach + 1)
     origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
     batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
     seen = encoding.encode(batch)

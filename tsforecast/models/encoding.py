@@ -13,10 +13,11 @@ from torch import Tensor
 
 from tsforecast.models.nets import OWN
 from tsforecast.models.smoothing import Smoothing
+from tsforecast.models.weeks import Weeks
 from tsforecast.panel import Panel
 from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
 from tsforecast.transforms import Chain, Map, Standard, Transform
-from tsforecast.windows import Batch
+from tsforecast.windows import NOTHING, Batch, Earlier
 
 __all__ = ["OUTSIZED", "Encoded", "Encoding", "history"]
 
@@ -29,7 +30,7 @@ class Encoded(NamedTuple):
     """A batch as a network sees it (float32), and the way back."""
 
     x: Tensor  # [B, L, C]: scaled target, observed mask, level, past-only covariates, covariates known ahead
-    known: Tensor  # [B, H, K]: covariates known ahead, and with smoothing what that forecasts beyond the naive forecast
+    known: Tensor  # [B, H, K]: covariates known ahead, and what lies earlier says beyond the naive forecast
     base: Tensor  # [B, H, 1]: the forecast to correct, scaled
     map: Map
 
@@ -53,7 +54,8 @@ class Encoding:
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
     smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
                 mean is the better start, with many they say how much of each is best
-    earlier     steps before the context that smoothing looks at too
+    weeks       or it sees what the naive forecast missed at the same time of earlier weeks
+    earlier     what of the past before the context either of them looks at
     """
 
     transform: Transform
@@ -61,7 +63,8 @@ class Encoding:
     futr_mean: Tensor  # [1, 1, K]
     futr_std: Tensor
     smoothing: Smoothing | None = None
-    earlier: int = 0
+    weeks: Weeks | None = None
+    earlier: Earlier = NOTHING
 
     @classmethod
     def of(cls, past: Panel, transform: Transform, season: int, device: torch.device | str = "cpu") -> Encoding:
@@ -72,7 +75,7 @@ class Encoding:
     @property
     def known(self) -> int:
         """Channels that tell of the steps ahead."""
-        return self.futr_mean.numel() + (self.smoothing is not None)
+        return self.futr_mean.numel() + (self.smoothing is not None or self.weeks is not None)
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
@@ -92,10 +95,13 @@ class Encoding:
             x[:, :, OWN + past_only :] = known[:, :length]
         x.nan_to_num_(nan=0.0)
         base, known = self._naive(batch, scale), known[:, length:]
+        horizon = base.shape[1]
         if self.smoothing is not None:
-            smooth = self.smoothing.forecast(history(batch, scale), base.shape[1]).unsqueeze(2)
-            beyond = torch.where(smooth.isnan(), 0.0, smooth - base)
+            beyond = _there(self.smoothing.forecast(history(batch, scale), horizon).unsqueeze(2) - base)
             base, known = base + beyond / 2, torch.cat([known, beyond], dim=2)
+        if self.weeks is not None:
+            missed = self.weeks.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
+            known = torch.cat([known, _there(missed)], dim=2)
         return Encoded(x, known.float(), base.float(), scale)
 
     def _scaled(self, context: Tensor, mean: Tensor, std: Tensor) -> tuple[Map, Tensor]:
@@ -118,6 +124,11 @@ class Encoding:
 def history(batch: Batch, scale: Map) -> Tensor:
     """All of the target that a batch holds before its windows' ends, in scaled units `[B, E + L]`."""
     return scale.apply_future(torch.cat([batch.earlier, batch.context], dim=1)).squeeze(2)
+
+
+def _there(found: Tensor) -> Tensor:
+    """Nothing where nothing could be found."""
+    return torch.where(found.isnan(), 0.0, found)
 
 
 def _mean_and_std(past: Panel) -> tuple[Floats, Floats]:

@@ -38,15 +38,16 @@ class Ridge:
     penalties    candidates, in units of squared scaled values summed over windows
     scaling      a transform by name, fitted on each window's own context; "auto": standard, or that of a logarithm
                  (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
-    smoothing    correct the mean of the naive forecast and of an exponential smoothing of the last ten seasons; no
-                 difference without a season, and where it is a day
+    earlier      look at what lies before the context too: correct the mean of the naive forecast and of an exponential
+                 smoothing of the last ten seasons, or where the season is a day and it has been closer by 2 %, see what
+                 the naive forecast missed at the same time of the last ten weeks; no difference without a season
     val_share    the last share of the training time that chooses the penalty
     """
 
     input_size: int | None = None
     penalties: tuple[float, ...] = PENALTIES
     scaling: str = AUTO
-    smoothing: bool = True
+    earlier: bool = True
     val_share: float = 0.2
     quantiles: tuple[float, ...] = QUANTILES
     name = "ridge"
@@ -70,7 +71,7 @@ class Ridge:
         """
         size = self.input_size or context_size(past, horizon)
         windows, season = Windows.of(past, size, horizon), naive_season(past, horizon)
-        windows, encoding = encoded(past, windows, self.scaling, season, smoothing=self.smoothing)
+        windows, encoding = encoded(past, windows, self.scaling, season, earlier=self.earlier)
         found = fit_map(
             past, windows, encoding, levels=self.quantiles, penalties=self.penalties, val_share=self.val_share
         )

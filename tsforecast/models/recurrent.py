@@ -54,7 +54,8 @@ class _Recurrent:
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context; "auto":
                  standard, or of a logarithm (soft_log+standard) where that let a linear map be closer in the past
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
-                 in the past, and with a season that is no day the mean of that and of a smoothing of ten seasons
+                 in the past, and what lies before the context is seen too: where that made a linear map closer, what
+                 the naive forecast missed in ten earlier weeks of a daily cycle, else a smoothing of ten seasons
     linear       let the network hold a linear map from the context to the horizon, and start as `Ridge`; it stays that
                  where less than five stretches of a horizon could be held out to tell whether training helps
     gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the
@@ -214,7 +215,7 @@ class _Task:
         auto, seasons = recipe.residual == "auto", {"none": 0, "last": 1, "seasonal": past.season_length}
         season = naive_season(past, horizon) if auto else seasons[recipe.residual]
         windows = Windows.of(past, size, horizon, device)
-        windows, encoding = encoded(past, windows, recipe.scaling, season, smoothing=auto)
+        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=auto)
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
