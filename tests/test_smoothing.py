@@ -90,13 +90,30 @@ def test_the_mean_of_many_seasons_is_chosen_where_they_are_noisy_and_nothing_on_
     assert windows.earlier == encoding.earlier == NOTHING and encoding.smoothing is None
 
 
-def test_where_the_cycle_is_a_day_or_no_window_fits_nothing_is_smoothed() -> None:
-    hourly = panel(np.sin(np.arange(900)), season_length=24)
+def test_where_there_is_no_cycle_or_ten_are_in_the_context_or_no_window_fits_nothing_is_smoothed() -> None:
+    rng = np.random.default_rng(2)
+    without = panel(rng.normal(size=90))
+    many = panel(np.resize(WEEK, 300) + rng.normal(size=300), season_length=7)
     brief = panel(np.arange(6.0), season_length=7)
-    without = panel(np.arange(90.0))
-    for data in (hourly, brief, without):
-        windows, encoding = Windows.of(data, 14, 7), Encoding.of(data, Standard(), season=1)
+    for data, size in ((without, 14), (many, 70), (brief, 14)):
+        windows, encoding = Windows.of(data, size, 7), Encoding.of(data, Standard(), season=1)
         assert with_smoothing(data, windows, encoding) == (windows, encoding)
+    assert with_smoothing(many, Windows.of(many, 63, 7), Encoding.of(many, Standard(), season=1))[1].smoothing
+
+
+def test_where_the_cycle_is_a_day_the_context_alone_is_smoothed() -> None:
+    rng = np.random.default_rng(3)
+    day = 5 * np.sin(2 * np.pi * np.arange(24) / 24)
+    data = panel(np.resize(day, 24 * 60) + rng.normal(scale=3, size=24 * 60), season_length=24)
+    fitted = Ridge(input_size=24 * 14, penalties=(1e15,)).fit(data, 30)
+    smoothing = fitted.encoding.smoothing
+    assert smoothing is not None and smoothing.season == 24 and fitted.encoding.earlier == NOTHING
+    x = data.values
+    (forecast,) = fitted.predict([view(data, 30)])
+    expected = (np.resize(x[-24:], 30) + smoothing.forecast(rows(x[-24 * 14 :]), 30)[0].numpy()) / 2
+    np.testing.assert_allclose(forecast.point[0], expected, rtol=1e-5, atol=1e-5)
+    truth = np.resize(day, 30)
+    assert np.abs(expected - truth).mean() < 0.6 * np.abs(np.resize(x[-24:], 30) - truth).mean()
 
 
 @pytest.mark.parametrize("scaling", ["standard", "log+standard", "seasonal_difference+robust", "log_return"])

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tsforecast.models.encoding import OUTSIZED, Encoding, history
+from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.least_squares import held_out_error
 from tsforecast.models.sampling import every_origin
 from tsforecast.models.settle import has_daily_cycle
@@ -18,7 +18,7 @@ from tsforecast.models.smoothing import SEASONS, Smoothing
 from tsforecast.models.weeks import Weeks
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Earlier, Windows, split_by_time
+from tsforecast.windows import NOTHING, Earlier, Windows, split_by_time
 
 __all__ = ["AUTO", "encoded", "with_smoothing"]
 
@@ -42,9 +42,8 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     def shown(name: str, weeks: bool = False) -> Shown:
         transform = parse_transform(name, season_length=past.season_length)
         found = windows, Encoding.of(past, transform, season, windows.values.device)
-        if weeks:
-            return _with_weeks(past, *found)
-        return with_smoothing(past, *found) if earlier else found
+        found = with_smoothing(past, *found) if earlier else found
+        return _with_weeks(past, *found) if weeks else found
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     if earlier and has_daily_cycle(past.season_length):
@@ -70,25 +69,28 @@ def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
 
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
-    """Windows that reach far enough back for it, and an encoding with the smoothing that has been closest in the past;
-    both as they came where that is hardly closer than the naive forecast (as with prices), where there is no season,
-    where the context shows enough of them (ten, or the seven or fourteen of a daily cycle), and where no window tells.
+    """Windows that reach far enough back for it (ten seasons; the context, where the season is a day), and an encoding
+    with the smoothing that has been closest in the past. Both as they came where that is hardly closer than the naive
+    forecast (as with prices), where there is no season, where the context shows ten that are no days, and where no
+    window tells.
 
     Measured before the test spans, MASE of two networks without and with it: M3 Monthly .882 and .856, Quarterly 1.096
     and 1.090, tourism (96 quarterly series) .954 and .869, gasoline (weeks) .736 and .709, co2 .383 and .388. Without a
-    season, with six horizons looked back: M3 Yearly 3.24 and 3.29, M4 Yearly 3.203 and 3.224.
+    season, with six horizons looked back: M3 Yearly 3.24 and 3.29, M4 Yearly 3.203 and 3.224. Where it is a day, of two
+    maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616.
     """
     season, size = past.season_length, windows.input_size
     split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
-    if season == 1 or has_daily_cycle(season) or size >= SEASONS * season or split.n_train == 0:
+    daily, reach = has_daily_cycle(season), SEASONS * season
+    if season == 1 or (size >= reach and not daily) or split.n_train == 0:
         return windows, encoding
-    reach = SEASONS * season
-    wide = replace(windows, earlier=Earlier(reach, reach - size, 0, 1))
-    most = min(JUDGED, VALUES // reach + 1)
+    before = NOTHING if daily else Earlier(reach, reach - size, 0, 1)
+    wide, seeing = replace(windows, earlier=before), replace(encoding, earlier=before)
+    most = min(JUDGED, VALUES // max(reach, size) + 1)
     origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
     batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
     seen = encoding.encode(batch)
-    target, naive, x = seen.target(batch.target), seen.base.double(), history(batch, seen.map)
+    target, naive, x = seen.target(batch.target), seen.base.double(), seeing.history(batch, seen.map)
     sizes = (target - naive).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
     weights = OUTSIZED / sizes.clamp_min(OUTSIZED)
 
@@ -99,4 +101,4 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     smoothing = Smoothing.closest(x, season, windows.horizon, error)
     if error(smoothing.forecast(x, windows.horizon)) > CLOSER * error(naive.squeeze(2)):
         return windows, encoding
-    return wide, replace(encoding, smoothing=smoothing, earlier=wide.earlier)
+    return wide, replace(seeing, smoothing=smoothing)

@@ -19,7 +19,7 @@ from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usab
 from tsforecast.transforms import Chain, Map, Standard, Transform
 from tsforecast.windows import NOTHING, Batch, Earlier
 
-__all__ = ["OUTSIZED", "Encoded", "Encoding", "history"]
+__all__ = ["OUTSIZED", "Encoded", "Encoding"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,8 +54,8 @@ class Encoding:
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
     smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
                 mean is the better start, with many they say how much of each is best
-    weeks       or it sees what the naive forecast missed at the same time of earlier weeks
-    earlier     what of the past before the context either of them looks at
+    weeks       and it sees what the naive forecast missed at the same time of earlier weeks
+    earlier     what of the past before the context is looked at: by weeks, where there are, else by the smoothing
     """
 
     transform: Transform
@@ -75,7 +75,7 @@ class Encoding:
     @property
     def known(self) -> int:
         """Channels that tell of the steps ahead."""
-        return self.futr_mean.numel() + (self.smoothing is not None or self.weeks is not None)
+        return self.futr_mean.numel() + (self.smoothing is not None) + (self.weeks is not None)
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
@@ -97,12 +97,18 @@ class Encoding:
         base, known = self._naive(batch, scale), known[:, length:]
         horizon = base.shape[1]
         if self.smoothing is not None:
-            beyond = _there(self.smoothing.forecast(history(batch, scale), horizon).unsqueeze(2) - base)
+            beyond = _there(self.smoothing.forecast(self.history(batch, scale), horizon).unsqueeze(2) - base)
             base, known = base + beyond / 2, torch.cat([known, beyond], dim=2)
         if self.weeks is not None:
             missed = self.weeks.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)
         return Encoded(x, known.float(), base.float(), scale)
+
+    def history(self, batch: Batch, scale: Map) -> Tensor:
+        """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""
+        wide = self.weeks is None and self.earlier != NOTHING
+        x = torch.cat([batch.earlier, batch.context], dim=1) if wide else batch.context
+        return scale.apply_future(x).squeeze(2)
 
     def _scaled(self, context: Tensor, mean: Tensor, std: Tensor) -> tuple[Map, Tensor]:
         """The map of the context, and the context under it; nothing is worked out twice."""
@@ -119,11 +125,6 @@ class Encoding:
         phases = last_of_phase(context, self.season)
         steps = torch.arange(horizon, device=context.device) % self.season
         return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0)
-
-
-def history(batch: Batch, scale: Map) -> Tensor:
-    """All of the target that a batch holds before its windows' ends, in scaled units `[B, E + L]`."""
-    return scale.apply_future(torch.cat([batch.earlier, batch.context], dim=1)).squeeze(2)
 
 
 def _there(found: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ class Smoothing:
         error."""
         found = dict[Smoothing, float]()
         for cycle, fading in (*((season, fading) for fading in FADINGS), (1, 1.0)):
-            parts = _taken_apart(x, cycle, fading)
+            parts = _taken_apart(x, cycle, fading, rising=True)
             for level in LEVELS:
                 latest = _latest(parts, level)
                 for slope in SLOPES:
@@ -56,7 +56,7 @@ class Smoothing:
     def forecast(self, x: Tensor, horizon: int) -> Tensor:
         """The steps `[B, H]` after x `[B, T]` (NaN = not observed); NaN where nothing was seen, or no season where
         there should be one."""
-        parts = _taken_apart(x, self.season, self.fading)
+        parts = _taken_apart(x, self.season, self.fading, rising=self.slope > 0)
         return self._ahead(parts, _latest(parts, self.level), horizon)
 
     def _ahead(self, parts: _Parts, latest: _Latest, horizon: int) -> Tensor:
@@ -71,7 +71,7 @@ class _Parts(NamedTuple):
     pattern: Tensor  # [B, season], the phase of the step to come first
     rest: Tensor  # [B, T] without it, 0 where not observed
     seen: Tensor  # [B, T]
-    slope: Tensor  # [B, 1], of a step
+    slope: Tensor  # [B, 1], of a step; 0 where it is not asked for
 
 
 class _Latest(NamedTuple):
@@ -81,20 +81,21 @@ class _Latest(NamedTuple):
     when: Tensor  # its mean place among the steps
 
 
-def _taken_apart(x: Tensor, season: int, fading: float) -> _Parts:
+def _taken_apart(x: Tensor, season: int, fading: float, *, rising: bool) -> _Parts:
     pattern = _pattern(x, season, fading) if season > 1 else x.new_zeros(len(x), 1)
     place = torch.arange(x.shape[1], device=x.device)
     rest = x - pattern[:, (place - x.shape[1]) % season]
     seen = ~rest.isnan()
     rest = rest.nan_to_num(nan=0.0)
-    return _Parts(pattern, rest, seen, _slope(rest, place.double(), seen))
+    slope = _slope(rest, place.double(), seen) if rising else rest.new_zeros(len(x), 1)
+    return _Parts(pattern, rest, seen, slope)
 
 
 def _latest(parts: _Parts, level: float) -> _Latest:
     """Weights fall from the last step that was seen; NaN where none was."""
     place = torch.arange(parts.rest.shape[1], device=parts.rest.device)
     last = torch.where(parts.seen, place, -1).amax(1, keepdim=True)
-    weights = (1 - level) ** (last - place).clamp_min(0).double() * parts.seen
+    weights = ((1 - level) ** place.double())[(last - place).clamp_min(0)] * parts.seen  # powers once, not for each row
     total = weights.sum(1, keepdim=True)
     return _Latest((weights * parts.rest).sum(1, keepdim=True) / total, (weights * place).sum(1, keepdim=True) / total)
 
