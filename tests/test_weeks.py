@@ -15,14 +15,15 @@ from tsforecast.ensemble import FittedEnsemble
 from tsforecast.forecast import FittedModel
 from tsforecast.judging import metrics
 from tsforecast.models import answers
-from tsforecast.models.choices import encoded
+from tsforecast.models.choices import encoded, with_smoothing
 from tsforecast.models.encoding import Encoding
+from tsforecast.models.least_squares import held_out_error
 from tsforecast.models.linear import Ridge
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.schedule import Training
 from tsforecast.models.weeks import FADING, WEEKS, Weeks
 from tsforecast.panel import Panel, View
-from tsforecast.transforms import parse_transform
+from tsforecast.transforms import Standard, parse_transform
 from tsforecast.windows import Windows, contexts
 
 DAY, HORIZON = 20, 20
@@ -42,12 +43,8 @@ def counts(weeks: int, weekend: float, seed: int = 0) -> np.ndarray:
     return np.asarray(30 + bump + 0.06 * rng.normal(size=len(t)).cumsum() + rng.normal(scale=2, size=len(t)))
 
 
-def hourly(weekend: float) -> Panel:
-    return panel(*(counts(15, weekend, seed) for seed in range(2)), season_length=DAY)
-
-
-SHOPS, SENSORS = hourly(0.2), hourly(1.0)
-"""Quieter at weekends, and the same every day."""
+SHOPS = panel(counts(15, 0.2, seed=0), counts(15, 0.2, seed=1), season_length=DAY)
+"""Quieter at weekends."""
 
 
 @given(st.integers(1, 3 * 7), st.sampled_from([1, 3]), st.integers(0, 2**32 - 1))
@@ -110,15 +107,26 @@ def test_maps_and_networks_see_it_in_the_units_of_their_window(scaling: str) -> 
             np.testing.assert_allclose(unit, size, rtol=1e-4)
 
 
-def test_it_is_taken_where_weekends_differ_and_not_where_every_day_is_alike() -> None:
-    for data, taken in ((SHOPS, True), (SENSORS, False)):
-        assert (Ridge(input_size=WEEK).fit(data, HORIZON).encoding.weeks == Weeks(DAY, DAY)) == taken
-        fitted = LSTM(input_size=WEEK, hidden_size=8, training=EFFORTLESS).fit(data, HORIZON)
-        assert all((net.encoding.weeks is not None) == taken for net in fitted.members.values())
+def test_it_is_taken_where_the_map_has_been_closer_with_it_and_not_where_chance_has_it_further_off() -> None:
+    taken = []
+    for data in (SHOPS, *(panel(counts(15, 1.0, seed), season_length=DAY) for seed in range(3))):
+        plain = Windows.of(data, WEEK, HORIZON), Encoding.of(data, Standard(), DAY)
+        plain = with_smoothing(data, *plain)
+        reach = Weeks(DAY, DAY).earlier(HORIZON)
+        wide = replace(plain[0], earlier=reach), replace(plain[1], weeks=Weeks(DAY, DAY), earlier=reach)
+        closer = held_out_error(data, *wide) < held_out_error(data, *plain)
+        found = encoded(data, Windows.of(data, WEEK, HORIZON), "standard", DAY, earlier=True)[1]
+        assert (found.weeks == Weeks(DAY, DAY)) == closer
+        taken.append(closer)
+    assert taken[0] and not all(taken), taken
+
+
+def test_ridge_and_networks_take_it_unless_it_is_turned_off() -> None:
+    assert Ridge(input_size=WEEK).fit(SHOPS, HORIZON).encoding.weeks == Weeks(DAY, DAY)
     assert Ridge(input_size=WEEK, earlier=False).fit(SHOPS, HORIZON).encoding.weeks is None
-    for residual in ("seasonal", "last", "none"):
-        fitted = LSTM(input_size=WEEK, hidden_size=8, residual=residual, training=EFFORTLESS).fit(SHOPS, HORIZON)
-        assert all(net.encoding.weeks is None for net in fitted.members.values())
+    for residual, taken in (("auto", True), ("seasonal", False), ("last", False), ("none", False)):
+        fitted = LSTM(input_size=WEEK, hidden_size=8, residual=residual, training=EFFORTLESS).fit(SHOPS, HORIZON)  # type: ignore[arg-type]
+        assert all((net.encoding.weeks is not None) == taken for net in fitted.members.values())
 
 
 def test_it_pays_on_what_comes_after_the_past_that_settled_it() -> None:

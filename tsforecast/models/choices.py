@@ -1,5 +1,5 @@
-"""What is chosen of an encoding by measuring on the past: whether on a logarithm, and what is seen of what lies before
-the context."""
+"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks are seen, whether on a
+logarithm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Shown = tuple[Windows, Encoding]
 
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
-CLOSER = 0.98  # of the error without: what is no closer only adds to what is random
+CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
@@ -35,8 +35,8 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
 
     scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
               5 %, in what is held out of the past
-    earlier   whether what lies before the context may be seen: a smoothing of ten seasons, or where the season is a day
-              and a linear map has been closer by 2 % with it, what the naive forecast missed in the last ten weeks
+    earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected and, where
+              the season is a day and a linear map has been closer, what that missed in ten weeks is seen
     """
 
     def shown(name: str, weeks: bool = False) -> Shown:
@@ -47,7 +47,7 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     if earlier and has_daily_cycle(past.season_length):
-        rivals.append((CLOSER, lambda found: _with_weeks(past, *found)))
+        rivals.append((1.0, lambda found: _with_weeks(past, *found)))
     if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
         rivals.append((MUCH_CLOSER, lambda found: shown(BENT, weeks=found[1].weeks is not None)))
     found = shown(PLAIN if scaling == AUTO else scaling)

@@ -38,9 +38,9 @@ class Ridge:
     penalties    candidates, in units of squared scaled values summed over windows
     scaling      a transform by name, fitted on each window's own context; "auto": standard, or that of a logarithm
                  (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
-    earlier      look at what lies before the context too: correct the mean of the naive forecast and of an exponential
-                 smoothing of the last ten seasons, or where the season is a day and it has been closer by 2 %, see what
-                 the naive forecast missed at the same time of the last ten weeks; no difference without a season
+    earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
+                 ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
+                 of ten weeks where a daily cycle has been closer with it; no difference without a season
     val_share    the last share of the training time that chooses the penalty
     """
 
