@@ -45,6 +45,9 @@ def test_automatic_sizes_do_not_depend_on_how_time_is_written() -> None:
         (24, 720, 9_000, 336, 48),  # whatever the horizon
         (48, 48, 9_000, 672, 96),
         (96, 96, 9_000, 672, 96),  # a week of quarters of an hour
+        (288, 12, 20_000, 2_016, 288),
+        (720, 60, 20_000, 1_440, 360),  # two days of two minutes: a week would have 5,040 steps
+        (1440, 60, 40_000, 1_440, 360),
         (12, 18, 100, 36, 6),
         (52, 24, 900, 156, 26),
         (7, 14, 900, 28, 7),

@@ -15,7 +15,7 @@ from tsforecast.models.least_squares import held_out_error
 from tsforecast.models.sampling import every_origin
 from tsforecast.models.settle import has_daily_cycle
 from tsforecast.models.smoothing import SEASONS, Smoothing
-from tsforecast.models.weeks import Weeks
+from tsforecast.models.weeks import WEEKS, Weeks
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import NOTHING, Earlier, Windows, split_by_time
@@ -63,7 +63,8 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
 
 
 def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
-    weeks = Weeks(past.season_length, encoding.season)
+    there = int(past.lengths.max()) // (7 * past.season_length)
+    weeks = Weeks(past.season_length, encoding.season, max(min(WEEKS, there), 1))
     reach = weeks.earlier(windows.horizon)
     return replace(windows, earlier=reach), replace(encoding, weeks=weeks, earlier=reach)
 

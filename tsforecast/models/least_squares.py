@@ -28,7 +28,7 @@ from tsforecast.windows import Batch, Windows, split_by_time
 __all__ = ["PENALTIES", "fit_map", "held_out_error", "least_context"]
 
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
-CHUNK = 4_096  # windows whose features are held at once
+CHUNK, HELD = 4_096, 40_000_000  # windows that are held at once, and values of them
 ENOUGH = 30  # validation windows to choose by, and to take quantiles of errors from
 PARTS = 5  # of the training time, where there are fewer: each is judged by the map of the others
 MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
@@ -118,6 +118,13 @@ class _Sight:
     encoding: Encoding
     gaps: bool
 
+    def chunks(self, origins: Tensor, floors: Tensor) -> Iterator[Places]:
+        """Windows, as many at a time as are held at once."""
+        earlier = self.encoding.earlier
+        each = self.windows.input_size + self.windows.horizon + earlier.width * earlier.count
+        size = max(min(CHUNK, HELD // each), 1)
+        return zip(torch.split(origins, size), torch.split(floors, size), strict=True)
+
     def look(self, origins: Tensor, floors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features `[B, F]`; what is left to explain `[B, H]`, NaN where not observed; and a weight `[B, 1]` that keeps
         a context which hardly moves from outweighing all others."""
@@ -137,7 +144,7 @@ class _Sight:
         clipped   weighed as in the solution
         """
         found = []
-        for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
+        for o, f in self.chunks(origins, floors):
             features, rest, weight = self.look(o, f)
             errors = rest - features @ weights
             found.append(errors * weight if clipped else errors)
@@ -146,7 +153,7 @@ class _Sight:
     def misses(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
         """Errors of a map in units that are the same for every encoding `[windows]`, NaN where nothing was observed."""
         found = []
-        for o, f in zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True):
+        for o, f in self.chunks(origins, floors):
             batch, seen, features = self._features(o, f)
             answer = seen.units((features @ weights).unsqueeze(2) + seen.base)
             away = (batch.target - answer).abs()
@@ -235,11 +242,13 @@ class _Sums:
     @classmethod
     def over(cls, sight: _Sight, origins: Tensor, floors: Tensor) -> _Sums:
         xx = xy = torch.zeros((), dtype=torch.float64, device=origins.device)
-        for number, (o, f) in enumerate(zip(torch.split(origins, CHUNK), torch.split(floors, CHUNK), strict=True)):
+        done = 0
+        for o, f in sight.chunks(origins, floors):
             features, rest, weight = sight.look(o, f)
             x, y = features * weight, torch.nan_to_num(rest, nan=0.0) * weight
             xx, xy = xx + x.T @ x, xy + x.T @ y
-            progress.report(number * CHUNK / max(len(origins), 1))
+            done += len(o)
+            progress.report(done / max(len(origins), 1))
         return cls(xx, xy)
 
     def solve(self, forms: list[tuple[bool, float]]) -> list[Tensor]:

@@ -10,12 +10,14 @@ __all__ = ["context_size", "has_daily_cycle", "naive_season", "segment_size"]
 
 MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10
+MOST_STEPS = 2_100  # of several days: the closed form takes the cube of it, an hour for a week of minutes
 WEEKS = 52  # the season of weekly data: a year
 
 
 def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
-    """Steps of context: two weeks where the cycle is a day (one where a day has more than 50 steps), else three seasons
-    (four short ones) or two horizons, whichever is more; `times` as many where there is room.
+    """Steps of context: two weeks where the cycle is a day (one where a day has more than 50 steps, fewer whole days
+    where a week has more than 2,100 steps), else three seasons (four short ones) or two horizons, whichever is more;
+    `times` as many where there is room.
 
     Measured before the test spans, error of the ridge with one week and with two: ETTh1 .693 and .665, M4 Hourly 1.32
     and 1.26, taxi (half hours) .77 and .64; 96 quarters of an hour a day: .389 with one, .389 with two. Where there is
@@ -27,7 +29,7 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
     """
     m = past.season_length
     daily = has_daily_cycle(m)
-    days = 14 if m <= 50 else 7
+    days = 14 if m <= 50 else max(min(7, MOST_STEPS // m), 1)
     wanted = int(times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)))
     room = int(np.median(past.lengths)) - horizon
     sizes = np.arange(2, max(min(wanted, room), 2) + 1)

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from tsforecast.windows import Earlier
 
-__all__ = ["Weeks"]
+__all__ = ["WEEKS", "Weeks"]
 
-WEEKS = 10  # looked back
+WEEKS = 10  # looked back, at most
 FADING = 0.8  # weight of a week beside the one after it
 
 
@@ -25,18 +25,20 @@ class Weeks:
 
     day      steps of a day
     season   of the naive forecast: a day, or 1 (the last value)
+    weeks    looked back
     """
 
     day: int
     season: int
+    weeks: int = WEEKS
 
     @property
     def week(self) -> int:
         return 7 * self.day
 
     def earlier(self, horizon: int) -> Earlier:
-        """What is looked at: a day and the horizon after it (a week at most), as they were each of ten weeks before."""
-        return Earlier(self.week + self.day, self.day + min(horizon, self.week), self.week, WEEKS)
+        """What is looked at: a day and the horizon after it (a week at most), as they were each of the weeks before."""
+        return Earlier(self.week + self.day, self.day + min(horizon, self.week), self.week, self.weeks)
 
     def missed(self, stretches: Tensor, horizon: int) -> Tensor:
         """`[B, H]`, of `stretches` `[B, steps, weeks]`, the latest week first (NaN = not observed); NaN where no week
@@ -47,7 +49,7 @@ class Weeks:
         naive = before[:, :, torch.arange(steps, device=weeks.device) % self.season]
         away = after - naive
         # sums, not products of matrices: in those the last bits of a row may depend on its place in the batch
-        fading = FADING ** torch.arange(WEEKS, device=away.device, dtype=away.dtype)[:, None]
+        fading = FADING ** torch.arange(self.weeks, device=away.device, dtype=away.dtype)[:, None]
         weights = torch.where(away.isnan(), 0.0, fading)
         found = away.nan_to_num_(nan=0.0).mul_(weights).sum(1) / weights.sum(1)
         return found if steps == horizon else found[:, torch.arange(horizon, device=found.device) % self.week]
