@@ -19,7 +19,7 @@ from tsforecast.models.sampling import Draws, Stretches, every_origin, validatio
 from tsforecast.panel import View
 from tsforecast.running.shared import open_panel, save_panel
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Batch, Windows, contexts, split_by_time
+from tsforecast.windows import Batch, Earlier, Windows, contexts, split_by_time
 
 NAN = np.nan
 CPU = torch.device("cpu")
@@ -259,3 +259,15 @@ def test_what_is_held_out_is_counted_in_horizons_of_each_series_and_the_root_of_
     assert split_by_time(four, 5, 20).stretches(5) == pytest.approx(8)
     assert split_by_time(four, 5, 0).stretches(5) == 0
     assert split_by_time(panel(np.zeros(100), np.zeros(6)), 5, 20).stretches(5) == pytest.approx(4)  # one has no room
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 30), st.integers(1, 5))
+def test_no_stretch_of_what_lies_earlier_reaches_the_step_to_forecast(
+    begin: int, width: int, every: int, count: int
+) -> None:
+    if begin < width:
+        with pytest.raises(AssertionError, match="would reach"):
+            Earlier(begin, width, every, count)
+        return
+    earlier = Earlier(begin, width, every, count)
+    assert (earlier.begins() + width <= 0).all() and earlier.steps == width * count

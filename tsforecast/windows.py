@@ -50,6 +50,14 @@ class Earlier:
     every: int = 0  # steps from one to the next
     count: int = 0
 
+    def __post_init__(self) -> None:
+        assert self.begin >= self.width and self.every >= 0, "a stretch would reach what is to be forecast"
+
+    @property
+    def steps(self) -> int:
+        """Of all stretches."""
+        return self.width * self.count
+
     def begins(self) -> Ints:
         """Where they begin, in steps from the origin `[count]`."""
         return -(self.begin + self.every * np.arange(self.count))

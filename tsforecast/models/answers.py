@@ -64,7 +64,7 @@ def forecast_views(
     The last batch is padded, so that no forecast depends on how many others are asked for. A context that never moved
     has no size to measure a change by: its forecast is its value. One with fewer than two observed values is a Failure.
     """
-    width, found = input_size + earlier.width * earlier.count, list[Forecast]()
+    width, found = input_size + earlier.steps, list[Forecast]()
     for some in _together(views, width):
         found += _answered(some, contexts(some, input_size, earlier), model, levels, device)
     return found

@@ -27,6 +27,7 @@ Shown = tuple[Windows, Encoding]
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
+AT_ALL = 1.0  # of the error of the map without earlier weeks: however little they gained, later spans agreed
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
@@ -47,7 +48,7 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     if earlier and has_daily_cycle(past.season_length):
-        rivals.append((1.0, lambda found: _with_weeks(past, *found)))
+        rivals.append((AT_ALL, lambda found: _with_weeks(past, *found)))
     if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
         rivals.append((MUCH_CLOSER, lambda found: shown(BENT, weeks=found[1].weeks is not None)))
     found = shown(PLAIN if scaling == AUTO else scaling)

@@ -120,8 +120,7 @@ class _Sight:
 
     def chunks(self, origins: Tensor, floors: Tensor) -> Iterator[Places]:
         """Windows, as many at a time as are held at once."""
-        earlier = self.encoding.earlier
-        each = self.windows.input_size + self.windows.horizon + earlier.width * earlier.count
+        each = self.windows.input_size + self.windows.horizon + self.windows.earlier.steps
         size = max(min(CHUNK, HELD // each), 1)
         return zip(torch.split(origins, size), torch.split(floors, size), strict=True)
 

@@ -10,7 +10,7 @@ __all__ = ["context_size", "has_daily_cycle", "naive_season", "segment_size"]
 
 MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10
-MOST_STEPS = 2_100  # of several days: the closed form takes the cube of it, an hour for a week of minutes
+MOST_CONTEXT = 2_100  # of several days: the closed form takes the cube of it, over ten minutes for a week of minutes
 WEEKS = 52  # the season of weekly data: a year
 
 
@@ -29,7 +29,7 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
     """
     m = past.season_length
     daily = has_daily_cycle(m)
-    days = 14 if m <= 50 else max(min(7, MOST_STEPS // m), 1)
+    days = 14 if m <= 50 else max(min(7, MOST_CONTEXT // m), 1)
     wanted = int(times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)))
     room = int(np.median(past.lengths)) - horizon
     sizes = np.arange(2, max(min(wanted, room), 2) + 1)
