@@ -101,17 +101,8 @@ class Windows:
             values[:, size:],
             _cut(self.hist, begins, size, floors, ends),
             _cut(self.futr, begins, width, floors, ends),
-            self._earlier(origins, floors, ends),
+            _stretches(self.values, self.earlier, origins, floors, ends),
         )
-
-    def _earlier(self, origins: Tensor, floors: Tensor, ends: Tensor) -> Tensor:
-        count, width = self.earlier.count, self.earlier.width
-        if count == 0:
-            return self.values.new_empty(len(origins), 0, 0)
-        offsets = torch.from_numpy(self.earlier.begins()).to(origins.device)
-        begins = (origins[:, None] + offsets).flatten()
-        repeated = floors.repeat_interleave(count), ends.repeat_interleave(count)
-        return _cut(self.values.unsqueeze(1), begins, width, *repeated).view(len(origins), count, width).transpose(1, 2)
 
 
 def _shared(array: npt.NDArray[Any]) -> Tensor:
@@ -119,6 +110,16 @@ def _shared(array: npt.NDArray[Any]) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def _stretches(flat: Tensor, earlier: Earlier, origins: Tensor, floors: Tensor, ends: Tensor) -> Tensor:
+    """What lies earlier than `origins` `[B]` in `flat` `[total]` as `[B, E, S]`."""
+    count, width = earlier.count, earlier.width
+    if count == 0:
+        return flat.new_empty(len(origins), 0, 0)
+    begins = (origins[:, None] + torch.from_numpy(earlier.begins()).to(origins.device)).flatten()
+    repeated = floors.repeat_interleave(count), ends.repeat_interleave(count)
+    return _cut(flat.unsqueeze(1), begins, width, *repeated).view(len(origins), count, width).transpose(1, 2)
 
 
 def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor) -> Tensor:
@@ -129,8 +130,8 @@ def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor)
     only others are looked up row by row.
     """
     total, channels = flat.shape
-    if channels == 0:  # looking up every row of nothing takes as long as of something
-        return flat.new_empty(len(begins), width, 0)
+    if flat.numel() == 0:  # looking up every row of nothing takes as long as of something
+        return flat.new_full((len(begins), width, channels), torch.nan)
     stops = begins + width
     within, outside = (begins >= floors) & (stops <= ends), (stops <= floors) | (begins >= ends)
     if total < width or not within.any():
@@ -197,9 +198,11 @@ def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: i
     return Split(panel.starts, low, train_high, valid_low, valid_high)
 
 
-def _arrays(view: View) -> tuple[int, ...]:
-    """What tells the cuts of one panel from those of another."""
-    return id(view.past.values), id(view.past.hist), id(view.past.futr)
+def _memory(view: View) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Where the arrays of a past begin and how they lie there: what tells the cuts of one panel from those of another,
+    whose arrays end where each is cut."""
+    arrays = (view.past.values, view.past.hist, view.past.futr)
+    return tuple((array.__array_interface__["data"][0], array.strides) for array in arrays)
 
 
 def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> Batch:
@@ -209,34 +212,18 @@ def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> 
     Only the rows that are needed are touched, and pasts that are cuts of one panel are gathered at once: many origins
     of one long panel cost neither a copy of it nor a look at each.
     """
-    before, values, hist, known = [], [], [], []
-    latest, stretches = np.arange(-input_size, 0), earlier.begins() + np.arange(earlier.width)[:, None]
-    for _, cuts in groupby(views, key=_arrays):
+    parts = list[tuple[Tensor, Tensor, Tensor, Tensor]]()
+    for _, cuts in groupby(views, key=_memory):
         pasts = [view.past for view in cuts]
-        starts, ends = (np.concatenate([getattr(p, side) for p in pasts]) for side in ("starts", "ends"))
-        before.append(_looked_up(pasts[0].values, *_places(starts, ends, stretches)))
-        places = _places(starts, ends, latest)
-        values.append(_looked_up(pasts[0].values, *places))
-        hist.append(_looked_up(pasts[0].hist, *places))
-        known.append(_looked_up(pasts[0].futr, *places))
-    futr = np.concatenate([np.concatenate(known), np.concatenate([view.future.futr for view in views])], axis=1)
-    whole, wide = (torch.from_numpy(np.concatenate(found)) for found in (values, before))
-    whole = whole.unsqueeze(2)
-    return Batch(whole, whole[:, :0], torch.from_numpy(np.concatenate(hist)), torch.from_numpy(futr), wide)
-
-
-def _places(starts: Ints, ends: Ints, offsets: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """The rows at `offsets` `[...]` from the ends of series `[N, ...]`, and which of them are inside."""
-    others = (slice(None), *(None,) * offsets.ndim)
-    rows = ends[others] + offsets
-    inside = rows >= starts[others]
-    return np.where(inside, rows, 0), inside
-
-
-def _looked_up(array: Floats, rows: Ints, inside: npt.NDArray[np.bool_]) -> Floats:
-    """These rows `[N, ...]` of an array, NaN where they are not inside."""
-    if array.size == 0:  # no covariates: looking up every row of nothing takes as long as of something
-        return np.full((*rows.shape, *array.shape[1:]), np.nan)
-    found = array[rows]
-    found[~inside] = np.nan
-    return found
+        furthest = max(pasts, key=lambda past: len(past.values))
+        starts, ends = (
+            torch.from_numpy(np.concatenate([getattr(p, side) for p in pasts])) for side in ("starts", "ends")
+        )
+        values, hist, futr = (_shared(array) for array in (furthest.values, furthest.hist, furthest.futr))
+        context, past_only, known = (
+            _cut(flat, ends - input_size, input_size, starts, ends) for flat in (values.unsqueeze(1), hist, futr)
+        )
+        parts.append((context, past_only, known, _stretches(values, earlier, ends, starts, ends)))
+    context, past_only, known, before = (torch.cat(found) for found in zip(*parts, strict=True))
+    ahead = torch.from_numpy(np.concatenate([view.future.futr for view in views]))
+    return Batch(context, context[:, :0], past_only, torch.cat([known, ahead], dim=1), before)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 __all__ = ["SEASONS", "Smoothing"]
 
@@ -43,9 +44,9 @@ class Smoothing:
     def closest(cls, x: Tensor, season: int, horizon: int, error: Callable[[Tensor], float]) -> Smoothing:
         """The one, with the season or without, whose forecast `[B, H]` of the steps after x `[B, T]` has the smallest
         error."""
-        found = dict[Smoothing, float]()
+        found, seen = dict[Smoothing, float](), ~x.isnan()
         for cycle, fading in (*((season, fading) for fading in FADINGS), (1, 1.0)):
-            parts = _taken_apart(x, cycle, fading, rising=True)
+            parts = _taken_apart(x, seen, cycle, fading, rising=True)
             for level in LEVELS:
                 latest = _latest(parts, level)
                 for slope in SLOPES:
@@ -56,7 +57,15 @@ class Smoothing:
     def forecast(self, x: Tensor, horizon: int) -> Tensor:
         """The steps `[B, H]` after x `[B, T]` (NaN = not observed); NaN where nothing was seen, or no season where
         there should be one."""
-        parts = _taken_apart(x, self.season, self.fading, rising=self.slope > 0)
+        found = self._after(x, torch.ones_like(x[:1], dtype=torch.bool), horizon)
+        gaps = x.sum(1).isnan().nonzero().squeeze(1)
+        if len(gaps):  # weights of their own for every window take longer than the sums
+            found[gaps] = self._after(x[gaps], ~x[gaps].isnan(), horizon)
+        return found
+
+    def _after(self, x: Tensor, seen: Tensor, horizon: int) -> Tensor:
+        """Of windows of which these steps were seen: the same of all (`[1, T]`) or of each (`[B, T]`)."""
+        parts = _taken_apart(x, seen, self.season, self.fading, rising=self.slope > 0)
         return self._ahead(parts, _latest(parts, self.level), horizon)
 
     def _ahead(self, parts: _Parts, latest: _Latest, horizon: int) -> Tensor:
@@ -70,7 +79,7 @@ class _Parts(NamedTuple):
 
     pattern: Tensor  # [B, season], the phase of the step to come first
     rest: Tensor  # [B, T] without it, 0 where not observed
-    seen: Tensor  # [B, T]
+    seen: Tensor  # [B, T], or [1, T] of all
     slope: Tensor  # [B, 1], of a step; 0 where it is not asked for
 
 
@@ -78,15 +87,15 @@ class _Latest(NamedTuple):
     """Of windows, each `[B, 1]`."""
 
     level: Tensor
-    when: Tensor  # its mean place among the steps
+    when: Tensor  # its mean place among the steps; [1, 1] where it is that of all
 
 
-def _taken_apart(x: Tensor, season: int, fading: float, *, rising: bool) -> _Parts:
-    pattern = _pattern(x, season, fading) if season > 1 else x.new_zeros(len(x), 1)
+def _taken_apart(x: Tensor, seen: Tensor, season: int, fading: float, *, rising: bool) -> _Parts:
+    pattern = _pattern(x, seen, season, fading) if season > 1 else x.new_zeros(len(x), 1)
     place = torch.arange(x.shape[1], device=x.device)
     rest = x - pattern[:, (place - x.shape[1]) % season]
-    seen = ~rest.isnan()
-    rest = rest.nan_to_num(nan=0.0)
+    if len(seen) == len(x):
+        rest.masked_fill_(~seen, 0.0)
     slope = _slope(rest, place.double(), seen) if rising else rest.new_zeros(len(x), 1)
     return _Parts(pattern, rest, seen, slope)
 
@@ -107,18 +116,17 @@ def _slope(x: Tensor, place: Tensor, seen: Tensor) -> Tensor:
     return (away * x).sum(1, keepdim=True) / away.square().sum(1, keepdim=True).clamp_min(1e-9)
 
 
-def _pattern(x: Tensor, season: int, fading: float) -> Tensor:
+def _pattern(x: Tensor, seen: Tensor, season: int, fading: float) -> Tensor:
     """The mean distance `[B, season]` of each phase from the mean of its season, without the drift within one.
 
     NaN with fewer than two seasons, a phase that was never seen is 0.
     """
     seasons = -(-x.shape[1] // season)
-    short = seasons * season - x.shape[1]
-    table = torch.cat([x.new_full((len(x), short), torch.nan), x], dim=1).view(-1, seasons, season)
-    seen = ~table.isnan()
+    before = seasons * season - x.shape[1], 0
+    seen = pad(seen, before).view(-1, seasons, season)
     counts = seen.sum(2) >= OBSERVED * season  # [B, seasons]
-    seen &= counts.unsqueeze(2)
-    table = torch.where(seen, table, 0.0)
+    seen = seen & counts.unsqueeze(2)
+    table = torch.where(seen, pad(x, before).view(-1, seasons, season), 0.0)
     mean = table.sum(2) / seen.sum(2).clamp_min(1)  # [B, seasons]
     age = torch.arange(seasons - 1, -1, -1, device=x.device).double()
     weights = (fading**age)[:, None] * seen
