@@ -19,6 +19,7 @@ from tsforecast import progress
 from tsforecast.models.encoding import OUTSIZED, Encoded, Encoding
 from tsforecast.models.losses import all_positive
 from tsforecast.models.nets import LinearMap, linear_features
+from tsforecast.models.penalized import Form, solved
 from tsforecast.models.sampling import Places, every_origin
 from tsforecast.models.schedule import Training
 from tsforecast.panel import Panel
@@ -61,7 +62,7 @@ def fit_map(
     trials = _Trials.of(past, windows, encoding, penalties, val_share, MOST_WINDOWS)
     if trials is None:
         return None
-    (final,) = _Sums.over(trials.sight, *trials.every).solve([trials.form])
+    (final,) = trials.sight.solved(*trials.every, [trials.form])
     rest = trials.errors()
     found = torch.nanquantile(rest, torch.tensor([0.5, *levels], dtype=rest.dtype, device=rest.device), dim=0).T
     spread = (found[:, 1:] - found[:, :1]).nan_to_num(nan=0.0)
@@ -137,6 +138,19 @@ class _Sight:
         seen = self.encoding.encode(batch)
         return batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2], self.gaps).double()
 
+    def solved(self, origins: Tensor, floors: Tensor, forms: list[Form]) -> list[Tensor]:
+        """The map of each form `[F, H]` that is learned from these windows."""
+
+        def rows() -> Iterator[tuple[Tensor, Tensor]]:
+            done = 0
+            for o, f in self.chunks(origins, floors):
+                features, rest, weight = self.look(o, f)
+                yield features * weight, torch.nan_to_num(rest, nan=0.0) * weight
+                done += len(o)
+                progress.report(done / max(len(origins), 1))
+
+        return solved(rows(), len(origins), forms)
+
     def errors(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
         """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed."""
         found = []
@@ -177,8 +191,8 @@ class _Trials:
 
     sight: _Sight
     every: Places
-    solved: list[tuple[list[Tensor], Places]]
-    forms: list[tuple[bool, float]]
+    solved: list[tuple[list[Tensor], Places]]  # the map of every form, and what judges it
+    forms: list[Form]
 
     @classmethod
     def of(
@@ -212,8 +226,8 @@ class _Trials:
             return None
         forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
         parts = list(_parts(every, horizon)) if len(late[0]) < ENOUGH else [(early, late)]
-        solved = [(_Sums.over(sight, *learned).solve(forms), judged) for learned, judged in parts]
-        return cls(sight, every, solved, forms)
+        maps = [(sight.solved(*learned, forms), judged) for learned, judged in parts]
+        return cls(sight, every, maps, forms)
 
     @cached_property
     def best(self) -> int:
@@ -223,7 +237,7 @@ class _Trials:
         return max(i for i, size in enumerate(sizes) if size <= AS_GOOD * min(sizes))
 
     @property
-    def form(self) -> tuple[bool, float]:
+    def form(self) -> Form:
         return self.forms[self.best]
 
     def errors(self) -> Tensor:
@@ -233,42 +247,3 @@ class _Trials:
     def misses(self) -> float:
         """Of the best form, their mean."""
         return float(torch.cat([self.sight.misses(maps[self.best], *judged) for maps, judged in self.solved]).nanmean())
-
-
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """The sums that least squares needs, X'X and X'Y of weighted windows."""
-
-    xx: Tensor
-    xy: Tensor
-
-    @classmethod
-    def over(cls, sight: _Sight, origins: Tensor, floors: Tensor) -> _Sums:
-        xx = xy = torch.zeros((), dtype=torch.float64, device=origins.device)
-        done = 0
-        for o, f in sight.chunks(origins, floors):
-            features, rest, weight = sight.look(o, f)
-            x, y = features * weight, torch.nan_to_num(rest, nan=0.0) * weight
-            xx, xy = xx + x.T @ x, xy + x.T @ y
-            done += len(o)
-            progress.report(done / max(len(origins), 1))
-        return cls(xx, xy)
-
-    def solve(self, forms: list[tuple[bool, float]]) -> list[Tensor]:
-        """(X'X + penalty I)^-1 X'Y for each form (drift, penalty), from one eigendecomposition with the constant and
-        one without."""
-        turned = {drift: self._turned(drift) for drift in {drift for drift, _ in forms}}
-        found = []
-        for drift, penalty in forms:
-            values, vectors, explained = turned[drift]
-            found.append(vectors @ (explained / (values + penalty)[:, None]))
-        return found
-
-    def _turned(self, drift: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Eigenvalues and eigenvectors of X'X, and X'Y in their terms; without the drift, as if the constant (the last
-        feature) had been zero everywhere, so that its weight is."""
-        xx, xy = self.xx.clone(), self.xy.clone()
-        if not drift:
-            xx[-1], xx[:, -1], xy[-1] = 0.0, 0.0, 0.0
-        values, vectors = torch.linalg.eigh(xx)
-        return values.clamp_min(0.0), vectors, vectors.T @ xy

@@ -102,9 +102,14 @@ def _taken_apart(x: Tensor, seen: Tensor, season: int, fading: float, *, rising:
 
 def _latest(parts: _Parts, level: float) -> _Latest:
     """Weights fall from the last step that was seen; NaN where none was."""
-    place = torch.arange(parts.rest.shape[1], device=parts.rest.device)
-    last = torch.where(parts.seen, place, -1).amax(1, keepdim=True)
-    weights = ((1 - level) ** place.double())[(last - place).clamp_min(0)] * parts.seen  # powers once, not for each row
+    size = parts.rest.shape[1]
+    place = torch.arange(size, device=parts.rest.device)
+    powers = (1 - level) ** place.double()
+    if bool(parts.seen[:, -1].all()):  # as nearly always: a row of weights, not a table of them
+        weights = powers.flip(0) * parts.seen
+    else:
+        last = torch.where(parts.seen, place, -1).amax(1, keepdim=True)
+        weights = powers[(last - place).clamp_min(0)] * parts.seen
     total = weights.sum(1, keepdim=True)
     return _Latest((weights * parts.rest).sum(1, keepdim=True) / total, (weights * place).sum(1, keepdim=True) / total)
 
