@@ -27,17 +27,19 @@ def solved(rows: Iterable[tuple[Tensor, Tensor]], count: int, forms: list[Form])
     if count < x.shape[1]:
         x, y = (torch.cat(found) for found in zip((x, y), *pieces, strict=True))
         return _of_few(x, y, forms)
-    return _of_many(x, y, pieces, forms)
+    return _of_many(x, y, pieces, count, forms)
 
 
-def _of_many(x: Tensor, y: Tensor, others: Iterator[tuple[Tensor, Tensor]], forms: list[Form]) -> list[Tensor]:
+def _of_many(
+    x: Tensor, y: Tensor, others: Iterator[tuple[Tensor, Tensor]], count: int, forms: list[Form]
+) -> list[Tensor]:
     xx, xy = x.T @ x, x.T @ y
     for x, y in others:
         xx += x.T @ x
         xy += x.T @ y
     found = dict[Form, Tensor]()
     for penalty in {penalty for _, penalty in forms}:
-        root = _root(xx, penalty)
+        root = _root(xx, penalty, count)
         found[True, penalty] = torch.cholesky_solve(xy, root)
         found[False, penalty] = _without(torch.cholesky_solve(xy[:-1], root[:-1, :-1]))  # of the others: a part of it
     return [found[form] for form in forms]
@@ -49,7 +51,7 @@ def _of_few(x: Tensor, y: Tensor, forms: list[Form]) -> list[Tensor]:
         seen = x if constant else x[:, :-1]
         square = seen @ seen.T
         for penalty in {penalty for _, penalty in forms}:
-            weights = seen.T @ torch.cholesky_solve(y, _root(square, penalty))
+            weights = seen.T @ torch.cholesky_solve(y, _root(square, penalty, seen.shape[1]))
             found[constant, penalty] = weights if constant else _without(weights)
     return [found[form] for form in forms]
 
@@ -58,12 +60,12 @@ def _without(weights: Tensor) -> Tensor:
     return torch.cat([weights, weights.new_zeros(1, weights.shape[1])])
 
 
-def _root(square: Tensor, penalty: float) -> Tensor:
-    """The Cholesky factor of a matrix of sums of squares and a penalty, which exists where it is no less than rounding
-    can take away (Higham 2002, theorem 10.7)."""
+def _root(square: Tensor, penalty: float, terms: int) -> Tensor:
+    """The Cholesky factor of a matrix of sums of so many products, and a penalty: it exists where that is no less than
+    rounding can take away, from the sums and in the factor (Higham 2002, theorem 10.7)."""
     size = len(square)
-    least = torch.finfo(square.dtype).eps * size * size * float(square.diagonal().max()) if size else 0.0
+    digits = torch.finfo(square.dtype).eps * float(square.diagonal().max()) if size else 0.0
     root = square.clone()
-    root.diagonal().add_(max(penalty, least))
+    root.diagonal().add_(max(penalty, digits * (size * size + terms)))
     torch.linalg.cholesky(root, out=root)
     return root

@@ -102,8 +102,7 @@ def _taken_apart(x: Tensor, seen: Tensor, season: int, fading: float, *, rising:
 
 def _latest(parts: _Parts, level: float) -> _Latest:
     """Weights fall from the last step that was seen; NaN where none was."""
-    size = parts.rest.shape[1]
-    place = torch.arange(size, device=parts.rest.device)
+    place = torch.arange(parts.rest.shape[1], device=parts.rest.device)
     powers = (1 - level) ** place.double()
     if bool(parts.seen[:, -1].all()):  # as nearly always: a row of weights, not a table of them
         weights = powers.flip(0) * parts.seen
