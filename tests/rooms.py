@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "tsforecast"
 TENSOR_ROOMS = (
     "windows",
     *(f"models.{room}" for room in ("answers", "choices", "encoding", "fitted_network", "least_squares")),
-    *(f"models.{room}" for room in ("linear", "recurrent", "sampling", "schedule", "training", "weeks")),
+    *(f"models.{room}" for room in ("linear", "look_back", "recurrent", "sampling", "schedule", "training", "weeks")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses", "models.penalized", "models.smoothing")

@@ -96,7 +96,10 @@ def shown(past: Panel, name: str) -> tuple[Windows, Encoding]:
 
 
 @pytest.mark.parametrize("name", [STANDARD, LOGARITHM])
-def test_the_error_of_a_map_that_learned_nothing_is_that_of_the_last_value_in_units_of_its_context(name: str) -> None:
+@pytest.mark.parametrize("size", [14, 28])
+def test_the_error_of_a_map_that_learned_nothing_is_that_of_the_last_value_in_units_of_a_context(
+    name: str, size: int
+) -> None:
     trials = _Trials.of(GROWS, *shown(GROWS, name), penalties=(1e15,), val_share=0.2, most=10_000)
     assert trials is not None
     ((_, (judged, _)),) = trials.solved
@@ -105,11 +108,11 @@ def test_the_error_of_a_map_that_learned_nothing_is_that_of_the_last_value_in_un
     for i in range(len(GROWS)):
         x = GROWS.series(i)
         for origin in range(240, 300 - HORIZON + 1):
-            context, y = x[origin - 14 : origin], x[origin : origin + HORIZON]
+            context, y = x[origin - size : origin], x[origin : origin + HORIZON]
             away, std = abs(y - context[-1]), context.std()
             outsized = max(abs(y - context.mean()).max() / std / 5, 1)
             found.append((away / std / outsized + 2 * 2 * away / (y + context[-1])).mean())
-    assert trials.misses() == pytest.approx(np.mean(found), rel=1e-6)
+    assert trials.misses(size) == pytest.approx(np.mean(found), rel=1e-6)
 
 
 def test_the_error_has_no_units_and_is_infinite_where_too_little_is_held_out() -> None:
@@ -130,7 +133,7 @@ def test_the_relative_error_counts_where_all_values_of_a_window_are_positive() -
         trials = _Trials.of(past, *shown(past, STANDARD), penalties=(1e15,), val_share=0.2, most=10_000)
         assert trials is not None
         last = trials.solved[0][1][0][-1:], trials.solved[0][1][1][-1:]  # the last window of the last series
-        return float(trials.sight.misses(trials.solved[0][0][0], *last))
+        return float(trials.sight.misses(14, trials.solved[0][0][0], *last))
 
     x, y = values[1179:1193], values[1193:1200]
     away = abs(y - x[-1])

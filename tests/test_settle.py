@@ -28,7 +28,7 @@ def test_automatic_sizes_fit_the_data(season_length: int, horizon: int, n_steps:
     assert 2 <= size <= max(n_steps - horizon, 2)
     patch = segment_size(size, season_length)
     assert 1 <= patch <= size and -(-size // patch) <= 33
-    whole, _ = LSTM()._sizes(past, horizon)
+    whole, _ = LSTM()._sizes(past, horizon, size)
     assert whole % patch == 0 and whole - patch < size <= whole
 
 
@@ -65,4 +65,4 @@ def test_the_automatic_sizes(season: int, horizon: int, steps: int, size: int, p
 def test_a_look_back_shorter_than_the_horizon_is_longer_instead(horizon: int, sizes: tuple[int, int]) -> None:
     past = panel(np.sin(np.arange(3_000.0)), season_length=24)
     members = LSTM().members().values()
-    assert tuple(member._sizes(past, horizon)[0] for member in members) == sizes
+    assert tuple(member._sizes(past, horizon, 336)[0] for member in members) == sizes

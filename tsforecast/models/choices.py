@@ -20,7 +20,7 @@ from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import NOTHING, Earlier, Windows, split_by_time
 
-__all__ = ["AUTO", "encoded", "with_smoothing"]
+__all__ = ["AUTO", "encoded", "shown", "with_smoothing"]
 
 Shown = tuple[Windows, Encoding]
 
@@ -40,27 +40,32 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
               the season is a day and a linear map has been closer, what that missed in ten weeks is seen
     """
 
-    def shown(name: str, weeks: bool = False) -> Shown:
-        transform = parse_transform(name, season_length=past.season_length)
-        found = windows, Encoding.of(past, transform, season, windows.values.device)
-        found = with_smoothing(past, *found) if earlier else found
-        return _with_weeks(past, *found) if weeks else found
+    def made(name: str, weeks: bool = False) -> Shown:
+        return shown(past, windows, name, season, earlier=earlier, weeks=weeks)
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     if earlier and has_daily_cycle(past.season_length):
         rivals.append((AT_ALL, lambda found: _with_weeks(past, *found)))
     if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
-        rivals.append((MUCH_CLOSER, lambda found: shown(BENT, weeks=found[1].weeks is not None)))
-    found = shown(PLAIN if scaling == AUTO else scaling)
+        rivals.append((MUCH_CLOSER, lambda found: made(BENT, weeks=found[1].weeks is not None)))
+    found = made(scaling)
     error = held_out_error(past, *found) if rivals else math.inf
-    for share, made in rivals:
+    for share, rival_of in rivals:
         if math.isinf(error):
             break
-        rival = made(found)
+        rival = rival_of(found)
         its = held_out_error(past, *rival)
         if its < share * error:
             found, error = rival, its
     return found
+
+
+def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, weeks: bool) -> Shown:
+    """The same, with nothing measured but the smoothing: "auto" is standard, and weeks are seen where it is said."""
+    transform = parse_transform(PLAIN if scaling == AUTO else scaling, season_length=past.season_length)
+    found = windows, Encoding.of(past, transform, season, windows.values.device)
+    found = with_smoothing(past, *found) if earlier else found
+    return _with_weeks(past, *found) if weeks else found
 
 
 def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:

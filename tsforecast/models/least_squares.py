@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -69,16 +69,16 @@ def fit_map(
     return LinearMap(windows.hist.shape[1], trials.sight.gaps, final, spread.contiguous())
 
 
-def held_out_error(past: Panel, windows: Windows, encoding: Encoding) -> float:
+def held_out_error(past: Panel, windows: Windows, encoding: Encoding, size: int | None = None) -> float:
     """What such a map is wrong by on the last fifth of the time, in units that are the same for every encoding: the
-    absolute error in standard deviations of each context and, where all values are positive, twice the relative error,
-    as networks are trained by.
+    absolute error in standard deviations of each context (of its last `size` steps, or of so many more) and, where all
+    values are positive, twice the relative error, as networks are trained by.
 
     Learned from fewer windows than `fit_map` takes; infinite where fewer than 30 are held out, which tell too little.
     """
     with progress.listening(None):  # a moment beside the fit
         trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED, least=ENOUGH)
-    return math.inf if trials is None else trials.misses()
+    return math.inf if trials is None else trials.misses(size or windows.input_size)
 
 
 def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
@@ -169,19 +169,20 @@ class _Sight:
             count += rest.numel()
         return sums, count
 
-    def misses(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
+    def misses(self, size: int, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
         """Errors of a map in units that are the same for every encoding `[windows]`, NaN where nothing was observed."""
-        found = []
+        found, measure = [], replace(self.windows, input_size=size)
         for o, f in self.chunks(origins, floors):
             batch, seen, features = self._features(o, f)
             answer = seen.units((features @ weights).unsqueeze(2) + seen.base)
             away = (batch.target - answer).abs()
-            mean, std = mean_and_std(batch.context)
+            context = batch.context if size == self.windows.input_size else measure.gather(o, f).context
+            mean, std = mean_and_std(context)
             std = usable(std, mean)
-            size = ((batch.target - mean) / std).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
-            positive = all_positive(batch.context, batch.target)
+            outsized = ((batch.target - mean) / std).nan_to_num(nan=0.0).abs().amax(1, keepdim=True) / OUTSIZED
+            positive = all_positive(context, batch.target)
             relative = 2 * away / torch.where(positive, batch.target + answer.abs(), torch.inf)
-            found.append((away / std * OUTSIZED / size.clamp_min(OUTSIZED) + RELATIVE * relative).nanmean((1, 2)))
+            found.append((away / std / outsized.clamp_min(1) + RELATIVE * relative).nanmean((1, 2)))
         return torch.cat(found)
 
 
@@ -244,6 +245,7 @@ class _Trials:
         """Of the best form."""
         return torch.cat([self.sight.errors(maps[self.best], *judged) for maps, judged in self.solved])
 
-    def misses(self) -> float:
-        """Of the best form, their mean."""
-        return float(torch.cat([self.sight.misses(maps[self.best], *judged) for maps, judged in self.solved]).nanmean())
+    def misses(self, size: int) -> float:
+        """Of the best form, their mean, measured by contexts of so many steps."""
+        found = [self.sight.misses(size, maps[self.best], *judged) for maps, judged in self.solved]
+        return float(torch.cat(found).nanmean())

@@ -13,8 +13,9 @@ from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.choices import AUTO, encoded
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.least_squares import PENALTIES, fit_map, least_context
+from tsforecast.models.look_back import look_back
 from tsforecast.models.nets import LinearMap, linear_features
-from tsforecast.models.settle import context_size, naive_season
+from tsforecast.models.settle import naive_season
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import Batch, Windows
@@ -69,8 +70,9 @@ class Ridge:
 
         Raises DataError where no series is long enough for a single window.
         """
-        size = self.input_size or context_size(past, horizon)
-        windows, season = Windows.of(past, size, horizon), naive_season(past, horizon)
+        season = naive_season(past, horizon)
+        size = self.input_size or look_back(past, horizon, self.scaling, season, earlier=self.earlier)
+        windows = Windows.of(past, size, horizon)
         windows, encoding = encoded(past, windows, self.scaling, season, earlier=self.earlier)
         found = fit_map(
             past, windows, encoding, levels=self.quantiles, penalties=self.penalties, val_share=self.val_share

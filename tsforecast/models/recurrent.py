@@ -21,8 +21,9 @@ from tsforecast.models.choices import AUTO, encoded
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
 from tsforecast.models.least_squares import fit_map
+from tsforecast.models.look_back import LEAST_CONTEXT, look_back, share_of
 from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
-from tsforecast.models.settle import context_size, naive_season, segment_size
+from tsforecast.models.settle import naive_season, segment_size
 from tsforecast.models.training import Curve, Training, pick_device, train
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
@@ -30,9 +31,7 @@ from tsforecast.windows import Split, Windows, split_by_time
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
-LEAST_CONTEXT = 2  # a single value has no size to scale by
 ENOUGH = 5  # stretches of a horizon held out: what training gains on fewer says nothing of the next one
-LONGER = 1.5  # than the automatic context, where a part of it would be too short
 BRIEF_STEPS, TIMED_STEPS, MOST_LOOK_BACK = 60, (20, 80), 100
 LIMITS = {"input_size": (1, 100_000), "patch_size": (1, 10_000), "hidden_size": (1, 8_192), "num_layers": (1, 32)}
 LIMITS |= {"gated_maps": (0, 1_000), "n_seeds": (1, 1_000)}
@@ -42,8 +41,8 @@ LIMITS |= {"gated_maps": (0, 1_000), "n_seeds": (1, 1_000)}
 class _Recurrent:
     """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
 
-    input_size   steps of context; None: two weeks of a daily cycle, else three or four seasons or two horizons, times
-                 `look_back`
+    input_size   steps of context; None: two weeks of a daily cycle, or the part of them with which a linear map was
+                 closer, else three or four seasons or two horizons; times `look_back`
     look_back    shares of that context, for the networks in turn: a short look back is often as good as a long one, and
                  their mean better than that of two alike. A part of it that is shorter than the horizon becomes one and
                  a half; where `input_size` is given, all networks have that
@@ -120,8 +119,10 @@ class _Recurrent:
                 f"{LEAST_CONTEXT + horizon} steps, the longest ('{past.ids[longest]}') has {past.lengths[longest]}"
             )
         networks, curves, tasks = dict[str, FittedNetwork](), [], dict[tuple[int, int], _Task]()
+        season, earlier = self._season(past, horizon), self.residual == "auto"
+        whole = self.input_size or look_back(past, horizon, self.scaling, season, earlier=earlier)
         for number, (name, member) in enumerate(self.members().items()):
-            sizes = member._sizes(past, horizon)
+            sizes = member._sizes(past, horizon, whole)
             if sizes not in tasks:
                 tasks[sizes] = _Task.of(self, past, split, horizon, sizes, device)
             with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
@@ -166,9 +167,14 @@ class _Recurrent:
         valid = max(int(share * float(np.median(past.lengths))), horizon)
         return split_by_time(past, horizon, valid, LEAST_CONTEXT)
 
-    def _sizes(self, past: Panel, horizon: int) -> tuple[int, int]:
+    def _season(self, past: Panel, horizon: int) -> int:
+        """Of the naive forecast that is corrected; 0: none is."""
+        seasons = {"none": 0, "last": 1, "seasonal": past.season_length}
+        return naive_season(past, horizon) if self.residual == "auto" else seasons[self.residual]
+
+    def _sizes(self, past: Panel, horizon: int, whole: int) -> tuple[int, int]:
         """Context and segment length; the context is rounded up to a whole number of segments."""
-        size = self.input_size or self._context(past, horizon)
+        size = self.input_size or share_of(whole, self.look_back[0], past, horizon)
         patch = self.patch_size or segment_size(size, past.season_length)
         if self.input_size is not None and self.patch_size is not None and size % patch:
             raise ConfigError(
@@ -176,14 +182,6 @@ class _Recurrent:
                 f"take input_size={-(-size // patch) * patch}"
             )
         return -(-size // patch) * patch, patch
-
-    def _context(self, past: Panel, horizon: int) -> int:
-        """Its share of the automatic context; where that would be a part shorter than the horizon, more than the whole:
-        the mean of two networks gains by their looking back differently far."""
-        share = int(self.look_back[0] * context_size(past, horizon))
-        if self.look_back[0] < 1 and share < horizon:
-            share = context_size(past, horizon, times=LONGER)
-        return max(share, LEAST_CONTEXT)
 
 
 class _Part(NamedTuple):
@@ -211,10 +209,8 @@ class _Task:
     ) -> _Task:
         """Solve for the linear maps that all networks start as: of the part that is trained on at first, and of all."""
         size, patch = sizes
-        auto, seasons = recipe.residual == "auto", {"none": 0, "last": 1, "seasonal": past.season_length}
-        season = naive_season(past, horizon) if auto else seasons[recipe.residual]
-        windows = Windows.of(past, size, horizon, device)
-        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=auto)
+        season, windows = recipe._season(past, horizon), Windows.of(past, size, horizon, device)
+        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=recipe.residual == "auto")
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
