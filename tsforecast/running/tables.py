@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,43 +26,54 @@ from tsforecast.running.together import answers_of
 
 __all__ = ["tables"]
 
+T = TypeVar("T")
+Floats = npt.NDArray[np.float64]
+Answered = tuple[Fold, Forecast]
+
 HISTORY_SERIES = 12  # as many as a report plots
 BLOCK = 2048  # series whose past is looked at together
 BATCH = 1 << 12  # rows of the table of forecasts that are made together
 
 
 def tables(job: Job, store: Store) -> Iterator[tuple[str, pd.DataFrame]]:
-    """(name of a table, some of its rows), piece by piece: each piece has the rows of one task and fold."""
-    for fold in job.folds:
-        for first in range(0, len(job.panel), BLOCK):
-            yield "pasts", _past_table(fold, first, min(first + BLOCK, len(job.panel)))
+    """(name of a table, some of its rows), piece by piece: each piece has rows of one task and fold or, where these are
+    few, of several."""
+    series = len(job.panel)
+    for folds in _cut(job.folds, BLOCK // series):
+        for first in range(0, series, BLOCK):
+            yield "pasts", _past_table(folds, first, min(first + BLOCK, series))
     yield "history", _history_table(job.folds[0])
+    most = BATCH // (job.plan.horizon or 1)
     for model in job.recipes:
         for start, group in job.groups.items():
             answers = answers_of(job, store, model, start)
-            batches = _batches(answers, BATCH // (job.plan.horizon or 1))
+            batches = _batches(answers, most)
             fit, predict = (sum(getattr(said, f"{word}_seconds") for _, said in answers) for word in ("fit", "predict"))
-            for place, fold in enumerate(group):
-                seconds = {
-                    "fitted_at": [start],
-                    "fit_seconds": [fit if place == 0 else 0.0],
-                    "predict_seconds": [predict / len(group)],
-                }
+            for places in _cut(range(len(group)), most // series if len(batches) == 1 else 1):
                 for batch in batches:
-                    parts = [within(fold, task.first, task.last) for task, _ in batch]
-                    forecasts = [said.forecast(place, part) for (_, said), part in zip(batch, parts, strict=True)]
-                    whole = within(fold, batch[0][0].first, batch[-1][0].last)
-                    for name, frame in _said(whole, end_to_end(forecasts)):
-                        yield name, _of(model, fold, frame)
+                    for name, frame in _said([_answered(batch, place, group[place]) for place in places]):
+                        yield name, _of(model, frame)
                     job.panel.let_go()
-                yield "tasks", _of(model, fold, pd.DataFrame(seconds))
+                seconds = {
+                    "fold": [group[place].number for place in places],
+                    "fitted_at": start,
+                    "fit_seconds": [fit if place == 0 else 0.0 for place in places],
+                    "predict_seconds": predict / len(group),
+                }
+                yield "tasks", _of(model, pd.DataFrame(seconds))
             for _, said in answers:
                 if said.curves is not None:
-                    yield "curves", _of(model, group[0], said.curves.copy())
+                    yield "curves", _of(model, said.curves.assign(fold=group[0].number))
+
+
+def _cut(many: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """In lists of so many, or one by one: a table costs time however few rows it has."""
+    size = max(most, 1)
+    return (many[first : first + size] for first in range(0, len(many), size))
 
 
 def _batches(answers: Sequence[tuple[Stretch, Any]], most: int) -> list[list[tuple[Stretch, Any]]]:
-    """Tasks next to each other, together up to so many series: a table costs time however few rows it has."""
+    """Tasks next to each other, together up to so many series."""
     found: list[list[tuple[Stretch, Any]]] = []
     size = most
     for task, said in answers:
@@ -74,67 +86,96 @@ def _batches(answers: Sequence[tuple[Stretch, Any]], most: int) -> list[list[tup
     return found
 
 
-def _of(model: str, fold: Fold, frame: pd.DataFrame) -> pd.DataFrame:
-    frame["model"], frame["fold"] = model, fold.number
+def _answered(batch: Sequence[tuple[Stretch, Any]], place: int, fold: Fold) -> Answered:
+    """What tasks next to each other said at a fold of their group, and the fold for their series."""
+    parts = [within(fold, task.first, task.last) for task, _ in batch]
+    forecasts = [said.forecast(place, part) for (_, said), part in zip(batch, parts, strict=True)]
+    return within(fold, batch[0][0].first, batch[-1][0].last), end_to_end(forecasts)
+
+
+def _of(model: str, frame: pd.DataFrame) -> pd.DataFrame:
+    frame["model"] = model
     return frame
 
 
-def _said(fold: Fold, forecast: Forecast) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of one forecast."""
-    if len(fold.rows):
-        yield "forecasts", _forecast_table(fold, forecast)
-    for seed, points in enumerate(() if forecast.members is None else forecast.members):
-        yield "members", _member_table(fold, seed, points)
-    for table, rows, last in (("failures", forecast.failures, "reason"), ("notes", forecast.notes, "note")):
-        if rows:
-            yield table, pd.DataFrame(list(rows), columns=["unique_id", last])
+def _said(found: Sequence[Answered]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of forecasts, fold by fold."""
+    scored = [pair for pair in found if len(pair[0].rows)]
+    for _, alike in groupby(scored, key=lambda pair: pair[1].levels):
+        yield "forecasts", _forecast_table(list(alike))
+    if several := [(fold, said.members) for fold, said in scored if said.members is not None]:
+        yield "members", _member_table(several)
+    for fold, forecast in found:
+        for table, rows, last in (("failures", forecast.failures, "reason"), ("notes", forecast.notes, "note")):
+            if rows:
+                yield table, pd.DataFrame(list(rows), columns=["unique_id", last]).assign(fold=fold.number)
 
 
-def _forecast_table(fold: Fold, forecast: Forecast) -> pd.DataFrame:
-    truth, times = fold.truth()
+def _forecast_table(found: Sequence[Answered]) -> pd.DataFrame:
+    folds, forecasts = [fold for fold, _ in found], [forecast for _, forecast in found]
+    truth, times = (np.concatenate(rows) for rows in zip(*(fold.truth() for fold in folds), strict=True))
     n, h = truth.shape
-    freq = fold.panel.freq
+    freq, levels = folds[0].panel.freq, forecasts[0].levels
+    quantiles = np.concatenate([forecast.quantiles for forecast in forecasts])
     columns: dict[str, Any] = {
-        "unique_id": np.repeat(np.asarray(fold.ids, dtype=object), h),
-        "cutoff": freq.to_pandas(np.repeat(fold.past.last_times, h)),
+        "fold": np.repeat([fold.number for fold in folds], [h * len(fold.rows) for fold in folds]),
+        "unique_id": np.repeat(_ids(folds), h),
+        "cutoff": freq.to_pandas(np.repeat(np.concatenate([fold.past.last_times for fold in folds]), h)),
         "step": np.tile(np.arange(1, h + 1), n),
         "ds": freq.to_pandas(times.ravel()),
         "y": truth.ravel(),
-        "forecast": forecast.point.ravel(),
+        "forecast": np.concatenate([forecast.point for forecast in forecasts]).ravel(),
     }
-    columns |= {quantile_column(q): forecast.quantiles[:, :, k].ravel() for k, q in enumerate(forecast.levels)}
+    columns |= {quantile_column(q): quantiles[:, :, k].ravel() for k, q in enumerate(levels)}
     return pd.DataFrame(columns)
 
 
-def _member_table(fold: Fold, seed: int, points: npt.NDArray[np.float64]) -> pd.DataFrame:
-    """What one of several networks said, row by row as in the table of forecasts."""
-    n, h = points.shape
-    columns: dict[str, Any] = {
-        "seed": seed,
-        "unique_id": np.repeat(np.asarray(fold.ids, dtype=object), h),
-        "step": np.tile(np.arange(1, h + 1), n),
-        "forecast": points.ravel(),
-    }
-    return pd.DataFrame(columns)
+def _member_table(found: Sequence[tuple[Fold, Floats]]) -> pd.DataFrame:
+    """What each of several networks said `[members, n, H]`, row by row as in the table of forecasts."""
+
+    def columns(fold: Fold, points: Floats) -> dict[str, Any]:
+        many, n, h = points.shape
+        return {
+            "fold": np.full(points.size, fold.number),
+            "seed": np.repeat(np.arange(many), n * h),
+            "unique_id": np.tile(np.repeat(_ids([fold]), h), many),
+            "step": np.tile(np.arange(1, h + 1), many * n),
+            "forecast": points.ravel(),
+        }
+
+    return _joined([columns(fold, points) for fold, points in found])
 
 
-def _past_table(whole: Fold, first: int, last: int) -> pd.DataFrame:
+def _past_table(whole: Sequence[Fold], first: int, last: int) -> pd.DataFrame:
     """What the scales of a fold's scores are made of: only steps up to the cutoff."""
-    (fold,) = chunk([whole], first, last)
-    known, season = fold.history, fold.panel.season_length
-    seen = np.maximum.accumulate(np.where(np.isfinite(known.values), np.arange(len(known.values)), -1))[known.ends - 1]
-    last_value = np.where(seen >= known.starts, known.values[np.maximum(seen, 0)], np.nan)
-    return pd.DataFrame(
-        {
-            "fold": fold.number,
-            "unique_id": np.asarray(fold.ids, dtype=object),
-            "cutoff": fold.panel.freq.to_pandas(known.last_times),
+
+    def columns(fold: Fold) -> dict[str, Any]:
+        known, season = fold.history, fold.panel.season_length
+        values = known.values
+        seen = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values)), -1))[known.ends - 1]
+        return {
+            "fold": np.full(len(fold.rows), fold.number),
+            "unique_id": _ids([fold]),
+            "cutoff": known.last_times,
             "n_train": fold.past.lengths,
-            "last": last_value,
+            "last": np.where(seen >= known.starts, values[np.maximum(seen, 0)], np.nan),
             "scale_abs": known.mean_change(season),
             "scale_sq": known.mean_change(season, power=2),
         }
-    )
+
+    found = _joined([columns(fold) for fold in chunk(whole, first, last)])
+    found["cutoff"] = whole[0].panel.freq.to_pandas(found["cutoff"].to_numpy())
+    return found
+
+
+def _ids(folds: Sequence[Fold]) -> npt.NDArray[np.object_]:
+    """Of the scored series, fold by fold."""
+    return np.concatenate([np.asarray(fold.ids, dtype=object) for fold in folds])
+
+
+def _joined(parts: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One table of the same columns of several, one after the other."""
+    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _history_table(first: Fold) -> pd.DataFrame:
