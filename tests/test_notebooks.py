@@ -81,6 +81,7 @@ def test_a_notebook_is_stored_without_outputs_or_traces_of_a_machine(name: str) 
     assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_offline_without_a_warning_and_shows_its_figures(name: str, ran: dict) -> None:
     notebook = ran[name]
