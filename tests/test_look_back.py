@@ -117,6 +117,8 @@ def test_nothing_after_the_cutoff_has_a_say() -> None:
         again = Ridge().fit(changed.cut(ends), HORIZON)
         (after,) = again.predict([view(changed.cut(ends))])
         assert again.input_size == fitted.input_size and before.quantiles.tobytes() == after.quantiles.tobytes()
+    ahead = Ridge().fit(changed, HORIZON).predict([view(LOAD.cut(ends))])[0]
+    assert before.quantiles.tobytes() != ahead.quantiles.tobytes(), "control: a fit that sees the poison is another"
 
 
 def test_control_what_lies_before_the_cutoff_has_a_say() -> None:

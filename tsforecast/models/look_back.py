@@ -31,7 +31,9 @@ def look_back(past: Panel, horizon: int, scaling: str, season: int, *, earlier: 
     """
     usual, errors = context_size(past, horizon), dict[int, float]()
     sizes = list(_sizes(usual, horizon, past.season_length))
-    for size in sizes if len(sizes) > 1 else []:
+    if len(sizes) == 1:
+        return usual
+    for size in sizes:
         windows = Windows.of(past, size, horizon)
         found = shown(past, windows, scaling, season, earlier=earlier, weeks=earlier)
         error = held_out_error(past, *found, usual)
