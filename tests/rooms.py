@@ -18,7 +18,10 @@ TENSOR_ROOMS = (
     *(f"models.{room}" for room in ("linear", "look_back", "recurrent", "sampling", "schedule", "training", "weeks")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
-TENSORS_ONLY = ("scaling", "maps", "transforms", "models.nets", "models.losses", "models.penalized", "models.smoothing")
+TENSORS_ONLY = (
+    *("scaling", "maps", "transforms"),
+    *(f"models.{room}" for room in ("filling", "losses", "nets", "penalized", "smoothing")),
+)
 JUDGES = ("backtesting", "ensemble", "fold*", "results", "ingesting*", "running*", "judging*", "auditing*", "planning*")
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")

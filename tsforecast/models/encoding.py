@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tsforecast.models.filling import filled
 from tsforecast.models.nets import OWN
 from tsforecast.models.smoothing import Smoothing
 from tsforecast.models.weeks import Weeks
@@ -29,7 +30,7 @@ OUTSIZED = 5.0  # standard deviations of the context: a window whose target goes
 class Encoded(NamedTuple):
     """A batch as a network sees it (float32), and the way back."""
 
-    x: Tensor  # [B, L, C]: scaled target, observed mask, level, past-only covariates, covariates known ahead
+    x: Tensor  # [B, L, C]: scaled target, gaps filled; observed mask; level; covariates, past-only and known ahead
     known: Tensor  # [B, H, K]: covariates known ahead, and what lies earlier says beyond the naive forecast
     base: Tensor  # [B, H, 1]: the forecast to correct, scaled
     map: Map
@@ -51,6 +52,7 @@ class Encoding:
     Scaling takes the level of a window away, and with it whether a series is near zero or grows by a hundredth or by
     half of itself; a channel of x says it.
 
+    cycle       steps of a season of the series: gaps in a context are filled by it
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
     smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
                 mean is the better start, with many they say how much of each is best
@@ -59,6 +61,7 @@ class Encoding:
     """
 
     transform: Transform
+    cycle: int
     season: int
     futr_mean: Tensor  # [1, 1, K]
     futr_std: Tensor
@@ -70,7 +73,7 @@ class Encoding:
     def of(cls, past: Panel, transform: Transform, season: int, device: torch.device | str = "cpu") -> Encoding:
         """Settle the scale of the covariates known ahead on the rows of the past."""
         mean, std = (torch.from_numpy(found).view(1, 1, -1).to(device) for found in _mean_and_std(past))
-        return cls(transform, season, mean, usable(std, mean))
+        return cls(transform, past.season_length, season, mean, usable(std, mean))
 
     @property
     def known(self) -> int:
@@ -86,7 +89,12 @@ class Encoding:
         scale, scaled = self._scaled(context, mean, std)
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scaled
-        x[:, :, 1:2] = ~context.isnan() if gaps else 1
+        x[:, :, 1] = 1
+        if gaps:
+            seen = ~context.squeeze(2).isnan()
+            holes = (~seen).any(1).nonzero().squeeze(1)
+            x[holes, :, 0] = filled(scaled[holes].squeeze(2), self.cycle).float()
+            x[:, :, 1] = seen
         x[:, :, 2:OWN] = relative_level(mean, std)
         if past_only:
             x[:, :, OWN : OWN + past_only] = Standard().fit(batch.hist).apply(batch.hist)

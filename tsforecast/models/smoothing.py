@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-__all__ = ["SEASONS", "Smoothing"]
+__all__ = ["SEASONS", "Smoothing", "pattern"]
 
 SEASONS = 10  # looked back
 OBSERVED = 0.75  # of a season that counts
@@ -91,13 +91,13 @@ class _Latest(NamedTuple):
 
 
 def _taken_apart(x: Tensor, seen: Tensor, season: int, fading: float, *, rising: bool) -> _Parts:
-    pattern = _pattern(x, seen, season, fading) if season > 1 else x.new_zeros(len(x), 1)
+    cycle = pattern(x, seen, season, fading) if season > 1 else x.new_zeros(len(x), 1)
     place = torch.arange(x.shape[1], device=x.device)
-    rest = x - pattern[:, (place - x.shape[1]) % season]
+    rest = x - cycle[:, (place - x.shape[1]) % season]
     if len(seen) == len(x):
         rest.masked_fill_(~seen, 0.0)
     slope = _slope(rest, place.double(), seen) if rising else rest.new_zeros(len(x), 1)
-    return _Parts(pattern, rest, seen, slope)
+    return _Parts(cycle, rest, seen, slope)
 
 
 def _latest(parts: _Parts, level: float) -> _Latest:
@@ -120,7 +120,7 @@ def _slope(x: Tensor, place: Tensor, seen: Tensor) -> Tensor:
     return (away * x).sum(1, keepdim=True) / away.square().sum(1, keepdim=True).clamp_min(1e-9)
 
 
-def _pattern(x: Tensor, seen: Tensor, season: int, fading: float) -> Tensor:
+def pattern(x: Tensor, seen: Tensor, season: int, fading: float) -> Tensor:
     """The mean distance `[B, season]` of each phase from the mean of its season, without the drift within one.
 
     NaN with fewer than two seasons, a phase that was never seen is 0.
@@ -134,8 +134,8 @@ def _pattern(x: Tensor, seen: Tensor, season: int, fading: float) -> Tensor:
     mean = table.sum(2) / seen.sum(2).clamp_min(1)  # [B, seasons]
     age = torch.arange(seasons - 1, -1, -1, device=x.device).double()
     weights = (fading**age)[:, None] * seen
-    pattern = ((table - mean.unsqueeze(2)) * weights).sum(1) / weights.sum(1).clamp_min(1e-9)
+    found = ((table - mean.unsqueeze(2)) * weights).sum(1) / weights.sum(1).clamp_min(1e-9)
     drift = _slope(mean, -age, counts) / season
     phase = torch.arange(season, device=x.device)
-    pattern = pattern - drift * (phase - (season - 1) / 2)
-    return torch.where(counts.sum(1, keepdim=True) >= ENOUGH, pattern, torch.nan)
+    found = found - drift * (phase - (season - 1) / 2)
+    return torch.where(counts.sum(1, keepdim=True) >= ENOUGH, found, torch.nan)
