@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cases import DAILY, panel, poisoned
 
+import tsforecast as tsf
 from tsforecast.judging import metrics
 from tsforecast.models.choices import encoded
 from tsforecast.models.encoding import Encoding
@@ -54,6 +55,19 @@ def test_what_multiplies_is_forecast_on_a_logarithm_and_what_adds_as_it_is() -> 
     assert scaling(ADDS) == STANDARD
     brief = LSTM(hidden_size=8, num_layers=1, training=Training(max_steps=3, device="cpu")).fit(GROWS, HORIZON)
     assert {net.encoding.transform.name for net in brief.members.values()} == {LOGARITHM}
+
+
+def test_a_model_records_what_it_settled_once_for_all_series() -> None:
+    ridge = Ridge().fit(GROWS, HORIZON).predict(GROWS).notes
+    told = "context: 28 steps; scaling: soft_log+standard; corrects the season before and a smoothing"
+    assert ridge == (("", told),)
+    plain = Ridge(input_size=30, scaling="robust", earlier=False).fit(panel(*walks()), HORIZON).predict(panel(*walks()))
+    assert plain.notes == (("", "context: 30 steps; scaling: robust; corrects the last value"),)
+    short = LSTM(hidden_size=8, num_layers=1, training=Training(max_steps=3, device="cpu"))
+    notes = short.fit(GROWS, HORIZON).predict(GROWS).notes  # of both networks
+    assert [note.partition(";")[0] for _, note in notes] == ["context: 28 steps", "context: 14 steps"]
+    result = tsf.backtest(ADDS, models=[Ridge()], horizon=HORIZON, n_windows=3)
+    assert result.notes[["fold", "unique_id"]].to_numpy().tolist() == [[0, ""], [1, ""], [2, ""]]
 
 
 def test_it_pays_on_what_comes_after_the_past_that_settled_it() -> None:

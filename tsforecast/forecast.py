@@ -48,7 +48,7 @@ class Forecast:
     levels     Q probabilities, ascending
     quantiles  `[N, H, Q]`, non-decreasing along Q
     failures   series that have no forecast (their rows are NaN)
-    notes      per-series remarks worth recording: (id, remark), such as the rung of a fallback ladder
+    notes      remarks worth recording: (id, remark), such as the rung of a fallback ladder; id "": of all series
     members    `[S, N, H]`: the points of each of S models that this forecast is the mean of; None for one alone
     """
 

@@ -60,7 +60,7 @@ class BacktestResult:
                absolute and mean squared seasonal change before the cutoff)
     tasks      per model and fold: the fold it was fitted at, seconds to fit (0 where not refitted) and to predict
     failures   series that a model could not forecast, with the reason; their numbers are NaN
-    notes      what models recorded about a series (chosen order, fallback rung)
+    notes      what models recorded about a series (chosen order, fallback rung), or about all: `unique_id` is ""
     curves     training and validation losses of networks
     members    points of each network of the models that have several, numbered by `seed`, in the order of `forecasts`
     history    the observed stretch before the first cutoff, for plots

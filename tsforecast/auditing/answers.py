@@ -61,4 +61,4 @@ def difference(clean: Answer, other: Answer, fold: Fold) -> Difference | None:
 
 
 def _said(items: Sequence[Any]) -> str:
-    return f"'{': '.join(items[0])}'" if items else "nothing"
+    return f"'{': '.join(filter(None, items[0]))}'" if items else "nothing"

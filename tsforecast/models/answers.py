@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from tsforecast.panel import Panel, View
 from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
 from tsforecast.windows import NOTHING, Batch, Earlier, contexts
 
-__all__ = ["Answer", "Covariates", "forecast_views"]
+__all__ = ["Answer", "Covariates", "forecast_views", "noted"]
 
 ROWS = 256  # in every batch
 HELD = 16_000_000  # values gathered at once; a view of more stands alone
@@ -68,6 +69,12 @@ def forecast_views(
     for some in _together(views, width):
         found += _answered(some, contexts(some, input_size, earlier), model, levels, device)
     return found
+
+
+def noted(found: list[Forecast], *remarks: str) -> list[Forecast]:
+    """The same with remarks that are of all series; empty ones say nothing."""
+    notes = tuple(("", remark) for remark in remarks if remark)
+    return [replace(one, notes=one.notes + notes) for one in found]
 
 
 def _together(views: list[View], width: int) -> Iterator[list[View]]:

@@ -80,6 +80,13 @@ class Encoding:
         """Channels that tell of the steps ahead."""
         return self.futr_mean.numel() + (self.smoothing is not None) + (self.weeks is not None)
 
+    def told(self, size: int) -> str:
+        """What was settled, in a line of a report, with `size` steps of context."""
+        corrected = {0: "nothing", 1: "the last value"}.get(self.season, "the season before")
+        more = " and a smoothing" if self.smoothing is not None else ""
+        weeks = f", by what that missed in {self.weeks.weeks} weeks" if self.weeks is not None else ""
+        return f"context: {size} steps; scaling: {self.transform.name}; corrects {corrected}{more}{weeks}"
+
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
         context, known, past_only = batch.context, batch.futr, batch.hist.shape[2]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import nn
 
 from tsforecast.forecast import FittedModel, Forecast
-from tsforecast.models.answers import Answer, Covariates, forecast_views
+from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
 from tsforecast.models.encoding import Encoding
 from tsforecast.panel import View
 from tsforecast.windows import Batch
@@ -26,7 +26,7 @@ class FittedNetwork(FittedModel):
 
     name    of the recipe, for messages
     levels  of the quantiles that the network answers, the median among them
-    remark  that goes with every forecast; empty: none
+    remark  that goes with every forecast, beside what was settled; empty: none
     """
 
     name: str
@@ -44,9 +44,7 @@ class FittedNetwork(FittedModel):
         device = next(self.net.parameters()).device
         size, earlier = self.input_size, self.encoding.earlier
         found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=self.levels, device=device)
-        if not self.remark:
-            return found
-        return [replace(one, notes=tuple((id, self.remark) for id in one.ids)) for one in found]
+        return noted(found, self.encoding.told(size), self.remark)
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)

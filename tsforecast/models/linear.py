@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
-from tsforecast.models.answers import Answer, Covariates, forecast_views
+from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
 from tsforecast.models.choices import AUTO, encoded
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.least_squares import PENALTIES, fit_map, least_context
@@ -100,7 +100,8 @@ class _FittedRidge(FittedModel):
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
         size, earlier, levels = self.input_size, self.encoding.earlier, self.recipe.quantiles
-        return forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=levels)
+        found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=levels)
+        return noted(found, self.encoding.told(size))
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)

@@ -176,7 +176,7 @@ def end_to_end(pieces: Sequence[Forecast]) -> Forecast:
         levels,
         np.concatenate([piece.at(levels) for piece in pieces]),
         tuple(failure for piece in pieces for failure in piece.failures),
-        tuple(note for piece in pieces for note in piece.notes),
+        tuple(dict.fromkeys(note for piece in pieces for note in piece.notes)),  # those of all series are the same
         np.concatenate(members, axis=1) if many else None,
     )
 
