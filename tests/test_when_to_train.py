@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 from cases import HORIZON, SMALL, TINY, panel, sensors
 
 from tsforecast.models.linear import Ridge
-from tsforecast.models.recurrent import LSTM
+from tsforecast.models.recurrent import LSTM, TIMED_STEPS
 from tsforecast.models.training import Training
+from tsforecast.panel import Panel
 
 
 def test_where_nothing_is_left_to_find_the_network_stays_the_linear_map() -> None:
@@ -36,6 +39,20 @@ def test_a_series_too_short_to_tell_whether_training_helps_is_forecast_by_the_li
             np.testing.assert_allclose(fitted.predict(past).point, ridge.predict(past).point, rtol=1e-5)
     for others in ({"linear": False}, {"training": replace(TINY, val_share=0.0)}):  # nothing to stay at, or asked for
         assert len(replace(recipe, **others).fit(short, HORIZON).curves)
+
+
+def test_a_plan_does_not_count_a_training_that_will_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, fit, timed = LSTM(**SMALL), LSTM.fit, list[Training]()
+
+    def fitted(one: LSTM, past: Panel, horizon: int) -> Any:
+        timed.append(one.training)
+        return fit(one, past, horizon)
+
+    monkeypatch.setattr(LSTM, "fit", fitted)
+    recipe.cost(sensors(), HORIZON)
+    assert timed == [recipe.training]
+    recipe.cost(sensors((300, 300, 300)), HORIZON)
+    assert [one.max_steps for one in timed[1:]] == list(TIMED_STEPS)
 
 
 def test_the_part_that_was_held_out_is_trained_on_once_it_has_told_how_long() -> None:

@@ -143,17 +143,17 @@ class _Recurrent:
     def cost(self, past: Panel, horizon: int) -> tuple[float, int]:
         """Seconds that a fit on `past` takes at most (it may stop early), and bytes beside the data.
 
-        Found by timing two short trainings without validation, so that their difference is steps.
+        Found by timing two short trainings without validation, so that their difference is steps; or the fit itself,
+        where nothing is trained.
         """
-        clock = []
-        for steps in TIMED_STEPS:
-            training = replace(self.training, max_steps=steps, val_share=0.0)
+        split, (few, more), clock = self._split(past, horizon), TIMED_STEPS, list[float]()
+        trained = not self._untrained(past, split, horizon)
+        for steps in (few, more) if trained else (few,):
+            training = replace(self.training, max_steps=steps, val_share=0.0) if trained else self.training
             begun = time.perf_counter()
             fitted = replace(self, n_seeds=1, training=training).fit(past, horizon)
             clock.append(time.perf_counter() - begun)
-        few, more = TIMED_STEPS
-        step = max(clock[1] - clock[0], 0.0) / (more - few)
-        split = self._split(past, horizon)
+        step = max(clock[-1] - clock[0], 0.0) / (more - few)
         steps = self.training.steps(split.n_train) * (1 + split.holds_out)
         (network,) = fitted.members.values()
         weights = sum(p.numel() * p.element_size() for p in network.net.parameters())
@@ -166,6 +166,12 @@ class _Recurrent:
             return whole
         valid = max(int(share * float(np.median(past.lengths))), horizon)
         return split_by_time(past, horizon, valid, LEAST_CONTEXT)
+
+    def _untrained(self, past: Panel, split: Split, horizon: int) -> str:
+        """Why nothing is trained; empty where it is."""
+        every = split_by_time(past, horizon, 0, LEAST_CONTEXT)
+        told = split.stretches(horizon) >= ENOUGH or not self.training.held_out(every.n_train, horizon)
+        return "" if told or not self.linear else UNTRAINED.format(split.stretches(horizon), ENOUGH)
 
     def _season(self, past: Panel, horizon: int) -> int:
         """Of the naive forecast that is corrected; 0: none is."""
@@ -220,10 +226,8 @@ class _Task:
             with progress.listening(None):  # a moment beside the training
                 return _Part(split, fit_map(before, windows, encoding, levels=recipe.quantiles))
 
-        every = split_by_time(past, horizon, 0, LEAST_CONTEXT)
-        told = split.stretches(horizon) >= ENOUGH or not recipe.training.held_out(every.n_train, horizon)
-        remark = "" if told or not recipe.linear else UNTRAINED.format(split.stretches(horizon), ENOUGH)
-        whole, tried = part(every), split.holds_out and not remark
+        remark = recipe._untrained(past, split, horizon)
+        whole, tried = part(split_by_time(past, horizon, 0, LEAST_CONTEXT)), split.holds_out and not remark
         return cls(recipe, windows, encoding, patch, part(split) if tried else whole, whole, remark)
 
     def trained(self, seed: int) -> tuple[nn.Module, Curve]:
