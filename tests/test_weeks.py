@@ -122,7 +122,9 @@ def test_it_is_taken_where_the_map_has_been_closer_with_it_and_not_where_chance_
 
 
 def test_ridge_and_networks_take_it_unless_it_is_turned_off() -> None:
-    assert Ridge(input_size=WEEK).fit(SHOPS, HORIZON).encoding.weeks == Weeks(DAY, DAY)
+    fitted = Ridge(input_size=WEEK).fit(SHOPS, HORIZON)
+    assert fitted.encoding.weeks == Weeks(DAY, DAY)
+    assert fitted.predict(SHOPS).notes[-1][1].endswith("; earlier weeks: 10")
     assert Ridge(input_size=WEEK, earlier=False).fit(SHOPS, HORIZON).encoding.weeks is None
     for residual, taken in (("auto", True), ("seasonal", False), ("last", False), ("none", False)):
         fitted = LSTM(input_size=WEEK, hidden_size=8, residual=residual, training=EFFORTLESS).fit(SHOPS, HORIZON)  # type: ignore[arg-type]

@@ -84,8 +84,8 @@ class Encoding:
         """What was settled, in a line of a report, with `size` steps of context."""
         corrected = {0: "nothing", 1: "the last value"}.get(self.season, "the season before")
         more = " and a smoothing" if self.smoothing is not None else ""
-        weeks = f", by what that missed in {self.weeks.weeks} weeks" if self.weeks is not None else ""
-        return f"context: {size} steps; scaling: {self.transform.name}; corrects {corrected}{more}{weeks}"
+        weeks = f"; earlier weeks: {self.weeks.weeks}" if self.weeks is not None else ""
+        return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{more}{weeks}"
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
