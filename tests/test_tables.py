@@ -13,6 +13,7 @@ from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.forecast import FittedModel
 from tsforecast.models.arima import ARIMA
+from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive
 from tsforecast.models.recurrent import LSTM
 from tsforecast.panel import Panel
@@ -74,10 +75,10 @@ def test_a_hundred_origins_take_as_many_tables_as_their_rows_fill(monkeypatch: p
 
     monkeypatch.setattr(sinks, "_shaped", counted)
     plan = Plan(horizon=4, n_windows=100, step_size=1)
-    result = run_backtest(panel(range(200)), {"naive": Naive()}, plan)
-    assert len(result.forecasts) == 400 and len(result.tasks) == len(result.pasts) == 100
-    assert [made.count(name) for name in ("pasts", "forecasts", "tasks")] == [1, 1, 1]
+    result = run_backtest(panel(range(200)), {"ridge": Ridge(input_size=8)}, plan)
+    assert len(result.forecasts) == 400 and len(result.tasks) == len(result.pasts) == len(result.notes) == 100
+    assert [made.count(name) for name in ("pasts", "forecasts", "tasks", "notes")] == [1, 1, 1, 1]
     made.clear()
     monkeypatch.setattr(room, "BATCH", 40)  # rows: ten origins of four steps
-    assert run_backtest(panel(range(200)), {"naive": Naive()}, plan).facts["digest"] == result.facts["digest"]
+    assert run_backtest(panel(range(200)), {"ridge": Ridge(input_size=8)}, plan).facts["digest"] == result.facts["digest"]
     assert made.count("forecasts") == 10

@@ -105,10 +105,10 @@ def _said(found: Sequence[Answered]) -> Iterator[tuple[str, pd.DataFrame]]:
         yield "forecasts", _forecast_table(list(alike))
     if several := [(fold, said.members) for fold, said in scored if said.members is not None]:
         yield "members", _member_table(several)
-    for fold, forecast in found:
-        for table, rows, last in (("failures", forecast.failures, "reason"), ("notes", forecast.notes, "note")):
-            if rows:
-                yield table, pd.DataFrame(list(rows), columns=["unique_id", last]).assign(fold=fold.number)
+    for table, last in (("failures", "reason"), ("notes", "note")):
+        rows = [(fold.number, *row) for fold, forecast in found for row in getattr(forecast, table)]
+        if rows:
+            yield table, pd.DataFrame(rows, columns=["fold", "unique_id", last])
 
 
 def _forecast_table(found: Sequence[Answered]) -> pd.DataFrame:
