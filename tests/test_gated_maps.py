@@ -19,7 +19,7 @@ L, H, D, K = 12, 4, 6, 3
 
 def still() -> LinearMap:
     """A linear map of a context alone that answers zero."""
-    return LinearMap(0, torch.zeros(L + 1, H, dtype=torch.float64), torch.zeros(H, 3, dtype=torch.float64))
+    return LinearMap(0, False, torch.zeros(L + 1, H, dtype=torch.float64), torch.zeros(H, 3, dtype=torch.float64))
 
 
 def maps() -> GatedMaps:
@@ -75,7 +75,7 @@ def test_a_series_has_the_same_bits_alone_and_among_others() -> None:
     net = SegmentRNN(
         cell="lstm", input_size=L, horizon=1, channels=OWN, known=0, outputs=3, patch_size=4, hidden_size=D,
         num_layers=1, dropout=0.0, attention=False, maps=K,
-        start=LinearMap(0, torch.randn(L + 1, 1, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64)),
+        start=LinearMap(0, False, torch.randn(L + 1, 1, dtype=torch.float64), torch.zeros(1, 3, dtype=torch.float64)),
     ).eval()  # fmt: skip
     assert net.gated is not None
     torch.nn.init.normal_(net.gated.gates.weight)

@@ -73,13 +73,14 @@ def test_a_linear_recurrence_is_forecast_exactly() -> None:
     np.testing.assert_allclose(answer.point[0], wave[400:], atol=0.01)
 
 
-def test_a_map_has_a_weight_for_each_step_seen_and_one_for_a_constant_whatever_is_missing() -> None:
+def test_what_is_missing_is_told_only_where_contexts_begin_before_the_data() -> None:
     whole = sensors((90, 90))
     values = whole.values.copy()
     values[40] = np.nan
     recipe = Ridge(input_size=14, earlier=False)
-    for past in (whole, replace(whole, values=values), sensors((90, 17))):
+    for past in (whole, replace(whole, values=values)):
         assert recipe.fit(past, HORIZON).map.weights.shape == (14 + 1, HORIZON)
+    assert recipe.fit(sensors((90, 17)), HORIZON).map.weights.shape == (2 * 14 + 1, HORIZON)
     assert Ridge(input_size=14).fit(whole, HORIZON).map.weights.shape == (14 + HORIZON + 1, HORIZON)  # and a smoothing
 
 

@@ -35,7 +35,7 @@ SIZE, HORIZON, PATCH, SEASON = 336, 48, 48, 24  # what the default settles on fo
 
 def network() -> SegmentRNN:
     torch.manual_seed(0)
-    start = LinearMap(0, torch.zeros(SIZE + 1, HORIZON), torch.zeros(HORIZON, len(QUANTILES)))
+    start = LinearMap(0, False, torch.zeros(SIZE + 1, HORIZON), torch.zeros(HORIZON, len(QUANTILES)))
     return SegmentRNN(
         cell="lstm", input_size=SIZE, horizon=HORIZON, channels=OWN, known=0, outputs=len(QUANTILES), patch_size=PATCH,
         hidden_size=128, num_layers=2, dropout=0.1, attention=False, start=start, maps=8,

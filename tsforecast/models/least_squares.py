@@ -66,7 +66,7 @@ def fit_map(
     rest = trials.errors()
     found = torch.nanquantile(rest, torch.tensor([0.5, *levels], dtype=rest.dtype, device=rest.device), dim=0).T
     spread = (found[:, 1:] - found[:, :1]).nan_to_num(nan=0.0)
-    return LinearMap(windows.hist.shape[1], final, spread.contiguous())
+    return LinearMap(windows.hist.shape[1], trials.sight.masks, final, spread.contiguous())
 
 
 def held_out_error(past: Panel, windows: Windows, encoding: Encoding, size: int | None = None) -> float:
@@ -99,10 +99,15 @@ def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
         yield (origins[apart], floors[apart]), (origins[judged], floors[judged])
 
 
+def has_short(past: Panel, windows: Windows) -> bool:
+    """Whether a series of `past` has no whole window: contexts that begin before the data are then learned from, and a
+    map sees which steps there are. (Of gaps in longer series it needs no masks: they are filled.)"""
+    return int(past.lengths.min()) < windows.input_size + windows.horizon
+
+
 def least_context(past: Panel, windows: Windows) -> int:
     """Steps of context that a training window has at least: all of them, or two horizons where a series is short."""
-    short = int(past.lengths.min()) < windows.input_size + windows.horizon
-    return min(windows.input_size, 2 * windows.horizon) if short else windows.input_size
+    return min(windows.input_size, 2 * windows.horizon) if has_short(past, windows) else windows.input_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +116,7 @@ class _Sight:
 
     windows: Windows
     encoding: Encoding
+    masks: bool  # of what is missing
 
     def chunks(self, origins: Tensor, floors: Tensor) -> Iterator[Places]:
         """Windows, as many at a time as are held at once."""
@@ -129,7 +135,7 @@ class _Sight:
     def _features(self, origins: Tensor, floors: Tensor) -> tuple[Batch, Encoded, Tensor]:
         batch = self.windows.gather(origins, floors)
         seen = self.encoding.encode(batch)
-        return batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2]).double()
+        return batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2], self.masks).double()
 
     def solved(self, origins: Tensor, floors: Tensor, forms: list[Form]) -> list[Tensor]:
         """The map of each form `[F, H]` that is learned from these windows."""
@@ -200,7 +206,7 @@ class _Trials:
         least: int = 0,
     ) -> _Trials | None:
         """Learned from `most` windows at most; None where there is none, or fewer than `least` to judge by."""
-        horizon, sight = windows.horizon, _Sight(windows, encoding)
+        horizon, sight = windows.horizon, _Sight(windows, encoding, has_short(past, windows))
         valid_steps = max(int(val_share * float(np.median(past.lengths))), horizon)
         split = split_by_time(past, horizon, valid_steps, least_context(past, windows))
         if split.n_train == 0:

@@ -105,7 +105,7 @@ class _FittedRidge(FittedModel):
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)
-        features = linear_features(seen.x, seen.known, self.map.hist).double()
+        features = linear_features(seen.x, seen.known, self.map.hist, self.map.masks).double()
         out = _products(features, self.map.weights).unsqueeze(2) + seen.base
         values = seen.units(torch.cat([out, out + self.map.spread], dim=2))
         return Answer(values[:, :, 0], values[:, :, 1:])

@@ -29,11 +29,13 @@ MOST_WEIGHTS = 1_000_000  # of gated maps: eight of the longest would take longe
 SHRUNK, SPREAD = 2.0, 0.1  # gated maps: of their inputs; of their weights at first
 
 
-def linear_features(x: Tensor, known: Tensor, hist: int) -> Tensor:
+def linear_features(x: Tensor, known: Tensor, hist: int, masks: bool) -> Tensor:
     """What a linear map sees `[B, F]` of x `[B, L, C]` and known `[B, H, K]`: the scaled context, `hist` past-only
-    covariates, covariates known ahead at the steps to forecast, and 1."""
-    parts = x[:, :, 0], x[:, :, OWN : OWN + hist].flatten(1), known.flatten(1), torch.ones_like(x[:, :1, 0])
-    return torch.cat(parts, dim=1)
+    covariates, covariates known ahead at the steps to forecast, on request what is missing of the context, and 1."""
+    parts = [x[:, :, 0], x[:, :, OWN : OWN + hist].flatten(1), known.flatten(1)]
+    if masks:
+        parts.append(1 - x[:, :, 1])
+    return torch.cat([*parts, torch.ones_like(x[:, :1, 0])], dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,7 @@ class LinearMap:
     """From `linear_features` to the horizon, in scaled units; float64."""
 
     hist: int
+    masks: bool  # whether it sees what is missing of the context
     weights: Tensor  # [F, H]
     spread: Tensor  # [H, Q]: quantiles of its errors, around their median
 
@@ -118,14 +121,15 @@ class LinearStart(nn.Module):
 
     def __init__(self, found: LinearMap) -> None:
         super().__init__()
-        self.hist, (features, self.horizon) = found.hist, found.weights.shape
+        self.hist, self.masks = found.hist, found.masks
+        features, self.horizon = found.weights.shape
         self.map = nn.Linear(features, max(self.horizon, LEAST_COLUMNS), bias=False)
         self.map.weight.data[: self.horizon] = found.weights.T
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:
         # in full precision: a map can be right to a thousandth of its inputs, and it takes no time
         with torch.autocast(x.device.type, enabled=False):
-            out: Tensor = self.map(linear_features(x, known, self.hist))
+            out: Tensor = self.map(linear_features(x, known, self.hist, self.masks))
         return out[:, : self.horizon].unsqueeze(2)
 
 
@@ -139,7 +143,8 @@ class GatedMaps(nn.Module):
 
     def __init__(self, beside: LinearMap, state_size: int, count: int) -> None:
         super().__init__()
-        self.hist, (features, self.horizon) = beside.hist, beside.weights.shape
+        self.hist, self.masks = beside.hist, beside.masks
+        features, self.horizon = beside.weights.shape
         # a step of the optimiser then moves the answer to a long context no further than that to a short one
         self.share = SHRUNK / math.sqrt(features)
         self.count = maps_within(features, self.horizon, count)
@@ -150,7 +155,7 @@ class GatedMaps(nn.Module):
         nn.init.zeros_(self.gates.bias)
 
     def forward(self, state: Tensor, x: Tensor, known: Tensor) -> Tensor:
-        seen = linear_features(x, known, self.hist) * self.share
+        seen = linear_features(x, known, self.hist, self.masks) * self.share
         answers = self.maps(seen)[:, : self.count * self.horizon].view(len(x), self.count, self.horizon)
         gates = self.gates(state)[:, : self.count, None]
         out: Tensor = (gates * answers).sum(1)
