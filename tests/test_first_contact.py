@@ -28,6 +28,17 @@ def test_the_row_numbers_that_to_csv_leaves_are_no_series(tmp_path: Path, name: 
     assert f"columns not used: {name or 'column 1'}" in panel.notes
 
 
+def test_a_sensor_that_reports_from_its_second_month_on_is_a_series_and_one_that_never_does_is_named(
+    tmp_path: Path,
+) -> None:
+    """From a file, blanks are cells of text: the first 500 of them are no sign of an empty column."""
+    rows = [f"{t},{t % 7},{t % 5 if t >= 700 else ''}," for t in range(1_000)]
+    (tmp_path / "late.csv").write_text("step,early,late,never\n" + "\n".join(rows) + "\n")
+    panel = read_panel(tmp_path / "late.csv")
+    assert panel.ids == ("early", "late") and panel.lengths.tolist() == [1_000, 300]
+    assert "columns without a single value, left out: never" in panel.notes
+
+
 def test_a_column_called_index_that_numbers_no_rows_is_a_series(tmp_path: Path) -> None:
     days(index=VALUES, value=VALUES).to_csv(tmp_path / "a.csv", index=False)
     assert read_panel(tmp_path / "a.csv").ids == ("index", "value")

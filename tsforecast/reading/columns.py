@@ -148,6 +148,8 @@ def _notes(
         notes.append(f"columns taken: {by}, {what}" + (f", series named by '{id}'" if id else ""))
     empty = found.of("empty")
     unused = [name for name in frame.columns if name not in {*found.used, *values, *empty}]
+    if wide and empty:
+        notes.append(f"columns without a single value, left out: {listing(empty, 10)}")
     if unused:
         notes.append(f"columns not used: {listing(unused, 10)}")
     return tuple(notes)
@@ -242,8 +244,7 @@ def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
         return "number"
     if not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
         return "text"
-    sample = column.dropna().head(COUNTED)
-    sample = sample[~sample.astype(str).str.strip().isin(["", *na_values])]
+    sample = _first_filled(column.dropna(), na_values)
     if len(sample) == 0:
         return "empty"
     if pd.api.types.infer_dtype(sample) in ("date", "datetime"):
@@ -251,6 +252,18 @@ def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
     if 2 * np.isfinite(numbers(sample, na_values, decimal)[0]).sum() > len(sample):
         return "number"
     return "date" if looks_like_dates(sample.head(20)) else "text"
+
+
+def _first_filled(column: pd.Series, na_values: Collection[str]) -> pd.Series:
+    """The first 500 cells that hold something, looked for no further than it takes: a sensor may report from its second
+    year on."""
+    size = COUNTED
+    while True:
+        sample = column.head(size)
+        sample = sample[~sample.astype(str).str.strip().isin(["", *na_values])]
+        if len(sample) >= COUNTED or size >= len(column):
+            return sample.head(COUNTED)
+        size *= 8
 
 
 def _counts_steps(frame: pd.DataFrame, name: str, texts: list[str], source: Source) -> bool:
