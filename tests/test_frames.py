@@ -69,6 +69,10 @@ def test_blanks_around_a_wide_column_are_not_part_of_its_series():
     panel = read_frame(wide)
     assert panel.ids == ("new", "old") and panel.lengths.tolist() == [2, 2]
     assert panel.series(0).tolist() == [7.0, 8.0] and panel.freq.name == "MS"
+    said = (
+        "blank rows that are not part of a series: 2 before the first value of 'new', 2 after the last value of 'old'"
+    )
+    assert said in panel.notes and not any("blank" in note for note in read_frame(wide[["old"]][:2]).notes)
     inside = refusal(wide.assign(old=[1.0, np.nan, 3.0, np.nan]))
     assert "row 1: series 'old', 2024-02-01: 'y' is missing" in inside
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.frequency import Frequency
 from tsforecast.panel import Panel
 from tsforecast.reading.cells import Source, numbers, series_codes
@@ -133,7 +133,7 @@ def long_rows(
 def _melted(
     table: pd.DataFrame, roles: Roles, times: npt.NDArray[Any], absent: Collection[str], decimal: str, source: Source
 ) -> Rows:
-    """Each column a series, from its first observed value to its last."""
+    """Each column a series, from its first observed value to its last; what is cut off is said."""
     ids = tuple(sorted(roles.targets))
     order = np.argsort(times, kind="stable")
     values = np.stack([_numbers(table, roles, name, absent, decimal, source, name) for name in ids])
@@ -141,7 +141,15 @@ def _melted(
     inside = np.logical_or.accumulate(seen, axis=1) & np.logical_or.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
     codes, at = np.nonzero(inside)
     at = order[at]
-    return Rows(ids, ("y",), codes, times[at], values[codes, at][:, None], at, source, roles.notes)
+    notes = *roles.notes, *_cut_off(ids, inside)
+    return Rows(ids, ("y",), codes, times[at], values[codes, at][:, None], at, source, notes)
+
+
+def _cut_off(ids: tuple[str, ...], inside: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    """A note of the blank rows around series `[N, rows]`; none where there are none."""
+    ends = ("before the first", inside.argmax(axis=1)), ("after the last", inside[:, ::-1].argmax(axis=1))
+    said = [f"{n} {where} value of '{id}'" for where, counts in ends for id, n in zip(ids, counts, strict=True) if n]
+    return (f"blank rows that are not part of a series: {listing(said, 3)}",) if said else ()
 
 
 def _numbers(
