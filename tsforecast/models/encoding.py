@@ -96,12 +96,10 @@ class Encoding:
         scale, scaled = self._scaled(context, mean, std)
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scaled
-        x[:, :, 1] = 1
+        x[:, :, 1:2] = ~context.isnan() if gaps else 1
         if gaps:
-            seen = ~context.squeeze(2).isnan()
-            holes = (~seen).any(1).nonzero().squeeze(1)
+            holes = (x[:, :, 1] == 0).any(1).nonzero().squeeze(1)
             x[holes, :, 0] = filled(scaled[holes].squeeze(2), self.cycle).float()
-            x[:, :, 1] = seen
         x[:, :, 2:OWN] = relative_level(mean, std)
         if past_only:
             x[:, :, OWN : OWN + past_only] = Standard().fit(batch.hist).apply(batch.hist)
