@@ -97,8 +97,9 @@ class Encoding:
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scaled
         x[:, :, 1:2] = ~context.isnan() if gaps else 1
-        if gaps:
-            holes = (x[:, :, 1] == 0).any(1).nonzero().squeeze(1)
+        # before the first step that was seen there is nothing to fill, as in all contexts that begin before the data
+        holes = (x[:, 1:, 1] < x[:, :-1, 1]).any(1).nonzero().squeeze(1) if gaps else ()
+        if len(holes):
             x[holes, :, 0] = filled(scaled[holes].squeeze(2), self.cycle).float()
         x[:, :, 2:OWN] = relative_level(mean, std)
         if past_only:

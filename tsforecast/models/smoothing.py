@@ -57,10 +57,12 @@ class Smoothing:
     def forecast(self, x: Tensor, horizon: int) -> Tensor:
         """The steps `[B, H]` after x `[B, T]` (NaN = not observed); NaN where nothing was seen, or no season where
         there should be one."""
-        found = self._after(x, torch.ones_like(x[:1], dtype=torch.bool), horizon)
-        gaps = x.sum(1).isnan().nonzero().squeeze(1)
-        if len(gaps):  # weights of their own for every window take longer than the sums
-            found[gaps] = self._after(x[gaps], ~x[gaps].isnan(), horizon)
+        gaps, every = x.sum(1).isnan(), torch.ones_like(x[:1], dtype=torch.bool)
+        if not bool(gaps.any()):
+            return self._after(x, every, horizon)
+        found = x.new_empty(len(x), horizon)
+        found[~gaps] = self._after(x[~gaps], every, horizon)
+        found[gaps] = self._after(x[gaps], ~x[gaps].isnan(), horizon)  # weights of their own take longer than the sums
         return found
 
     def _after(self, x: Tensor, seen: Tensor, horizon: int) -> Tensor:
