@@ -79,3 +79,37 @@ def test_values_whose_squares_are_no_numbers_are_refused() -> None:
         DataError, match=r"'value' is .*e\+30\d \(60 such cells\); no error of that size can be squared"
     ):
         read_panel(days(value=VALUES * 1e306))
+
+
+def test_a_file_without_a_header_is_refused_since_its_first_row_would_be_lost(tmp_path: Path) -> None:
+    days(value=VALUES).to_csv(tmp_path / "a.csv", index=False, header=False)
+    expected = (
+        "a.csv: line 1 holds data, not column names ('2024-01-01', and '2024-01-02' below it); add a line of names"
+    )
+    with pytest.raises(DataError) as found:
+        read_panel(tmp_path / "a.csv")
+    assert str(found.value) == expected
+
+
+def test_dates_as_the_names_of_other_columns_are_no_missing_header(tmp_path: Path) -> None:
+    """A sensor may be called by the day it was built."""
+    days(**{"2020-05-01": VALUES, "2021-06-01": VALUES}).to_csv(tmp_path / "a.csv", index=False)
+    assert read_panel(tmp_path / "a.csv").ids == ("2020-05-01", "2021-06-01")
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("{:,.2f}", "write numbers without marks between the thousands"),
+        ("${:,.2f}", "write numbers without marks between the thousands"),
+        ("{:.1f} kWh", "write numbers alone, without signs or units"),
+        ("{:.0f},5", "if the comma is a decimal mark, say so with decimal=',' (--decimal ,)"),
+    ],
+)
+def test_numbers_that_are_written_for_readers_are_refused_with_what_to_do(
+    tmp_path: Path, cell: str, advice: str
+) -> None:
+    days(price=[cell.format(1000 * value) for value in VALUES]).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match="no column of numbers is left to forecast") as found:
+        read_panel(tmp_path / "a.csv")
+    assert str(found.value).endswith(f"; the cells of 'price' look like numbers: {advice}")

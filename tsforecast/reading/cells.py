@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from tsforecast.errors import DataError
 
-__all__ = ["MISSING", "Source", "numbers", "series_codes"]
+__all__ = ["MISSING", "Source", "numbers", "otherwise_written", "series_codes"]
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "<na>")
 """Texts that mean "no value" in a column of numbers, in any case. An id may well be called NA."""
@@ -68,6 +69,21 @@ def numbers(
         filled = np.flatnonzero(column.notna())
         return np.full(len(column), np.nan), int(filled[0]) if len(filled) else None
     return _parsed(_strings(column), na_values, decimal)
+
+
+def otherwise_written(texts: Collection[str]) -> str:
+    """What to do about cells that are numbers to a reader alone: with a decimal comma, in groups of three digits, with
+    the sign of a currency or a unit. Empty where most are none."""
+    shapes = {
+        r"\D{0,4}\d{1,3}(,\d{3})+(\.\d+)?\D{0,4}": "write numbers without marks between the thousands",
+        r"-?\d+,\d+": "if the comma is a decimal mark, say so with decimal=',' (--decimal ,)",
+        r"\D{0,4}\d+([.,]\d+)?\D{0,4}": "write numbers alone, without signs or units",
+    }
+    return next((do for shape, do in shapes.items() if 2 * sum(_is(shape, cell) for cell in texts) > len(texts)), "")
+
+
+def _is(shape: str, cell: str) -> bool:
+    return re.fullmatch(shape, cell.strip()) is not None
 
 
 def _strings(column: pd.Series) -> pa.Array:

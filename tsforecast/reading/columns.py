@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tsforecast.errors import DataError, did_you_mean, listing
-from tsforecast.reading.cells import Source, numbers, series_codes
+from tsforecast.reading.cells import Source, numbers, otherwise_written, series_codes
 from tsforecast.reading.dates import looks_like_dates
 
 __all__ = ["COUNTED", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns"]
@@ -121,7 +121,7 @@ def choose_columns(
     values = [target] if target is not None else found.of("number")
     wide = target is None and (layout == "wide" or (layout == "auto" and len(values) > 1 and not (id or texts)))
     if not values:
-        raise found.unclear("no column of numbers is left to forecast", "--target")
+        raise found.unclear("no column of numbers is left to forecast", "--target", found.otherwise_written())
     if len(values) > 1 and not wide:
         raise found.unclear(f"{len(values)} columns of numbers could be the target ({listing(values)})", "--target")
     if wide and (hist or futr):
@@ -223,10 +223,18 @@ class _Evidence:
         texts = [id] if id is not None else self.of("text")[:1]
         return self.take(_counts_steps(self.frame, leading[0], texts, self.source), leading[0])
 
-    def unclear(self, reason: str, flag: str) -> DataError:
-        """An error that lists the columns and what they hold, and asks for them to be named."""
+    def otherwise_written(self) -> str:
+        """What to do about the first column of text that holds numbers to a reader alone."""
+        for name in self.of("text"):
+            cells = _first_filled(self.frame[name].dropna(), self.na_values).astype(str)
+            if how := otherwise_written(cells.tolist()):
+                return f"the cells of '{name}' look like numbers: {how}"
+        return ""
+
+    def unclear(self, reason: str, flag: str, instead: str = "") -> DataError:
+        """An error that lists the columns and what they hold; asks for them to be named, or says what to do instead."""
         held = listing((f"{name} ({self._held(name)})" for name in self.frame.columns if name != ROW_LABEL), 12)
-        return self.source.error(f"{reason}; columns: {held}; say which to take with {flag}")
+        return self.source.error(f"{reason}; columns: {held}; {instead or f'say which to take with {flag}'}")
 
     def _held(self, name: str) -> str:
         """`number`, `date`, `text such as '12,5'`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ class Stamps(NamedTuple):
         return Stamps(wall, wall, None) if offsets.days else Stamps(times, times, "UTC")  # days: of a summer time
 
 
-def looks_like_dates(sample: pd.Series) -> bool:
+def looks_like_dates(sample: Iterable[object]) -> bool:
     """Whether most of a few text cells are shaped like dates."""
     texts = [str(cell).strip() for cell in sample]
     return 2 * sum(_shape(text) is not None for text in texts) > len(texts)

@@ -17,6 +17,7 @@ import pyarrow.csv
 
 from tsforecast.errors import DataError
 from tsforecast.reading.cells import MISSING, Source
+from tsforecast.reading.dates import looks_like_dates
 
 __all__ = [
     "Text",
@@ -159,6 +160,11 @@ def column_names(file: Text) -> list[str]:
     names = [name or f"column {i + 1}" for i, name in enumerate(file.header)]
     if all(map(_is_number, file.header)) and not all(name.isdigit() and len(name) < 3 for name in file.header):
         raise file.error("line 1 holds numbers, not column names; add a line of names above it")
+    for name, below in zip(file.header, file.second, strict=False):
+        if looks_like_dates([name]) and looks_like_dates([below]):
+            raise file.error(
+                f"line 1 holds data, not column names ('{name}', and '{below}' below it); add a line of names"
+            )
     if twice := [(name, count) for name, count in Counter(names).items() if count > 1]:
         raise file.error(f"line 1: column '{twice[0][0]}' occurs {twice[0][1]} times; rename or remove one")
     if not file.second:

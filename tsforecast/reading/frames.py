@@ -13,7 +13,7 @@ import pandas as pd
 from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.frequency import Frequency
 from tsforecast.panel import Panel
-from tsforecast.reading.cells import Source, numbers, series_codes
+from tsforecast.reading.cells import Source, numbers, otherwise_written, series_codes
 from tsforecast.reading.columns import Layout, Roles, choose_columns, named_columns
 from tsforecast.reading.dates import Stamps, read_stamps
 from tsforecast.reading.inference import Pattern, settle_grid
@@ -171,9 +171,7 @@ def _numbers(
         hint = (
             f"if '{cell}' means no value, say so with na_values='{cell}' (--na-values '{cell}')"
             if not any(letter.isdigit() for letter in cell)
-            else "if the comma is a decimal mark, say so with decimal=',' (--decimal ,)"
-            if "," in cell
-            else "correct it"
+            else otherwise_written([cell]) or "correct it"
         )
         what = f"'{cell}' in column '{name}' is not a number ({alike} such cells)"
     elif isinstance(cell, int | np.integer):
