@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "tsforecast"
 TENSOR_ROOMS = (
     "windows",
     *(f"models.{room}" for room in ("answers", "choices", "encoding", "fitted_network", "least_squares")),
-    *(f"models.{room}" for room in ("linear", "look_back", "recurrent", "sampling", "schedule", "training", "weeks")),
+    *(f"models.{room}" for room in ("linear", "look_back", "recurrent", "sampling", "schedule", "side_by_side")),
+    *(f"models.{room}" for room in ("task", "training", "weeks")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = (

@@ -36,7 +36,7 @@ def sigmoid(x: Array) -> Array:
 
 def by_hand(cell: str, weights: dict[str, Array], tokens: Array, layer: int = 0) -> Array:
     """Hidden states `[B, tokens, D]` by the equations of one layer, a loop over time."""
-    w, u, b, c = (weights[f"rnn.{kind}_l{layer}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    w, u, b, c = (weights[f"layers.{layer}.{kind}_l0"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
     h = memory = np.zeros((len(tokens), u.shape[1]))
     states = []
     for t in range(tokens.shape[1]):

@@ -196,7 +196,7 @@ def test_a_training_that_diverges_is_tried_once_more_at_half_the_rate(monkeypatc
             raise FloatingPointError("the loss is not finite")
         return train(*arguments, **options)
 
-    monkeypatch.setattr("tsforecast.models.recurrent.train", descend)
+    monkeypatch.setattr("tsforecast.models.task.train", descend)
     training = replace(TINY, learning_rate=0.01, val_share=0.0)
     LSTM(**{**SMALL, "training": training}).fit(sensors(), 5)
     assert rates == [0.01, 0.005]

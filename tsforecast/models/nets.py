@@ -79,17 +79,13 @@ class SegmentRNN(nn.Module):
         self.patch_size, self.horizon, self.outputs = patch_size, horizon, outputs
         width = channels * patch_size
         self.embed = nn.Identity() if patch_size == 1 else nn.Sequential(nn.Linear(width, hidden_size), nn.ReLU())
-        self.rnn = CELLS[cell](
-            width if patch_size == 1 else hidden_size,
-            hidden_size,
-            num_layers,
-            batch_first=True,
-            dropout=dropout if num_layers > 1 else 0.0,
-        )
+        widths = width if patch_size == 1 else hidden_size, *[hidden_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(CELLS[cell](width, hidden_size, batch_first=True) for width in widths)
+        self.dropout = Dropout(dropout)
         self.query = nn.Linear(hidden_size, hidden_size, bias=False) if attention else None
         state = hidden_size * (2 if attention else 1)
         last = nn.Linear(2 * hidden_size, max(horizon * outputs, LEAST_COLUMNS))
-        self.head = nn.Sequential(nn.Linear(state, 2 * hidden_size), nn.ReLU(), nn.Dropout(dropout), last)
+        self.head = nn.Sequential(nn.Linear(state, 2 * hidden_size), nn.ReLU(), self.dropout, last)
         self.known = KnownAhead(state, known, outputs) if known else None
         self.start = None if start is None else LinearStart(start)
         self.gated = None if start is None or maps == 0 else GatedMaps(start, state, maps)
@@ -102,8 +98,9 @@ class SegmentRNN(nn.Module):
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:
         batch, length, channels = x.shape
-        tokens = self.embed(x.reshape(batch, length // self.patch_size, self.patch_size * channels))
-        states, _ = self.rnn(tokens)  # [B, tokens, D]
+        states = self.embed(x.reshape(batch, length // self.patch_size, self.patch_size * channels))
+        for number, layer in enumerate(self.layers):
+            states, _ = layer(self.dropout(states) if number else states)  # [B, tokens, D]
         state = states[:, -1]
         if self.query is not None:
             weights = torch.einsum("btd,bd->bt", states, self.query(state)) / math.sqrt(states.shape[2])
@@ -114,6 +111,23 @@ class SegmentRNN(nn.Module):
         if self.gated is not None:
             out = out + self.gated(state, x, known)
         return out if self.start is None else out + self.start(x, known)
+
+
+class Dropout(nn.Module):
+    """`nn.Dropout`, number for number; it draws from `generator` where it has one, and else from torch's, which
+    networks that train side by side would share."""
+
+    generator: torch.Generator | None
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share, self.generator = share, None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.share:
+            return x
+        kept = 1 - self.share
+        return x * torch.empty_like(x).bernoulli_(kept, generator=self.generator).div_(kept)
 
 
 class LinearStart(nn.Module):

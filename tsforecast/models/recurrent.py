@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import cycle
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import nn
 
-from tsforecast import progress
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES, check_quantiles
 from tsforecast.models.answers import Covariates
-from tsforecast.models.choices import AUTO, encoded
-from tsforecast.models.encoding import Encoding
+from tsforecast.models.choices import AUTO
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
-from tsforecast.models.least_squares import fit_map
 from tsforecast.models.look_back import LEAST_CONTEXT, look_back, share_of
-from tsforecast.models.nets import OWN, Cell, LinearMap, SegmentRNN
+from tsforecast.models.nets import Cell
 from tsforecast.models.settle import naive_season, segment_size
-from tsforecast.models.training import Curve, Training, pick_device, train
+from tsforecast.models.side_by_side import side_by_side
+from tsforecast.models.task import Task
+from tsforecast.models.training import Training, pick_device
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import Split, Windows, split_by_time
+from tsforecast.windows import Split, split_by_time
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "Recurrent"]
 
 ENOUGH = 5  # stretches of a horizon held out: what training gains on fewer says nothing of the next one
 BRIEF_STEPS, TIMED_STEPS, MOST_LOOK_BACK = 60, (20, 80), 100
@@ -38,7 +36,7 @@ LIMITS |= {"gated_maps": (0, 1_000), "n_seeds": (1, 1_000)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Recurrent:
+class Recurrent:
     """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
 
     input_size   steps of context; None: two weeks of a daily cycle, or the part of them with which a linear map was
@@ -118,17 +116,19 @@ class _Recurrent:
                 f"{self.name}: no series is long enough to train on: a horizon of {horizon} needs at least "
                 f"{LEAST_CONTEXT + horizon} steps, the longest ('{past.ids[longest]}') has {past.lengths[longest]}"
             )
-        networks, curves, tasks = dict[str, FittedNetwork](), [], dict[tuple[int, int], _Task]()
-        season, earlier = self._season(past, horizon), self.residual == "auto"
-        whole = self.input_size or look_back(past, horizon, self.scaling, season, earlier=earlier)
-        for number, (name, member) in enumerate(self.members().items()):
-            sizes = member._sizes(past, horizon, whole)
-            if sizes not in tasks:
-                tasks[sizes] = _Task.of(self, past, split, horizon, sizes, device)
-            with progress.part(number / self.n_seeds, (number + 1) / self.n_seeds):
-                net, curve = tasks[sizes].trained(member.seed)
-            given = self.name, horizon, sizes[0], self.quantiles, Covariates.of(past), tasks[sizes].encoding
-            networks[name] = FittedNetwork(*given, net, tasks[sizes].remark)
+        members, season = self.members(), self._season(past, horizon)
+        whole = self.input_size or look_back(past, horizon, self.scaling, season, earlier=self.residual == "auto")
+        sizes = {name: member._sizes(past, horizon, whole) for name, member in members.items()}
+        given = past, split, season, self._untrained(past, split, horizon), device, horizon
+        every = list(dict.fromkeys(sizes.values()))
+        made = side_by_side([partial(Task.of, self, *given, size) for size in every], device)
+        tasks = dict(zip(every, made, strict=True))
+        trained = side_by_side([partial(tasks[sizes[n]].trained, member.seed) for n, member in members.items()], device)
+        networks, curves = dict[str, FittedNetwork](), []
+        for (name, member), (net, curve) in zip(members.items(), trained, strict=True):
+            task = tasks[sizes[name]]
+            known = self.name, horizon, task.windows.input_size, self.quantiles, Covariates.of(past), task.encoding
+            networks[name] = FittedNetwork(*known, net, task.remark)
             curves += [(member.seed, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
         return FittedEnsemble(horizon, networks, table)
@@ -190,111 +190,22 @@ class _Recurrent:
         return -(-size // patch) * patch, patch
 
 
-class _Part(NamedTuple):
-    """What is trained on, and the linear map of it: one that has not seen what is held out."""
-
-    split: Split
-    start: LinearMap | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """What the networks of one fit that look equally far back have in common."""
-
-    recipe: _Recurrent
-    windows: Windows
-    encoding: Encoding
-    patch: int
-    first: _Part
-    whole: _Part
-    remark: str  # why nothing is trained; empty where it is
-
-    @classmethod
-    def of(
-        cls, recipe: _Recurrent, past: Panel, split: Split, horizon: int, sizes: tuple[int, int], device: torch.device
-    ) -> _Task:
-        """Solve for the linear maps that all networks start as: of the part that is trained on at first, and of all."""
-        size, patch = sizes
-        season, windows = recipe._season(past, horizon), Windows.of(past, size, horizon, device)
-        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=recipe.residual == "auto")
-
-        def part(split: Split) -> _Part:
-            if not recipe.linear:
-                return _Part(split, None)
-            border = split.train_high + windows.horizon - 1
-            before = past.cut(np.where(split.valid_high > split.valid_low, border, past.ends))
-            with progress.listening(None):  # a moment beside the training
-                return _Part(split, fit_map(before, windows, encoding, levels=recipe.quantiles))
-
-        remark = recipe._untrained(past, split, horizon)
-        whole, tried = part(split_by_time(past, horizon, 0, LEAST_CONTEXT)), split.holds_out and not remark
-        return cls(recipe, windows, encoding, patch, part(split) if tried else whole, whole, remark)
-
-    def trained(self, seed: int) -> tuple[nn.Module, Curve]:
-        """A network, and the curve of its training.
-
-        Where a part is held out, it tells how long to train, and the network is then trained anew for so long on
-        everything: the latest windows are most like what comes next. Where it tells too little, nothing is trained.
-        """
-        device, held_out = self.windows.values.device, self.first.split.holds_out
-        steps = self.recipe.training.steps(self.first.split.n_train)
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            if self.remark:
-                return self._train(self.whole, seed, steps, 0)[:2]
-            with progress.part(0.0, 0.75 if held_out else 1.0):
-                net, curve, best = self._train(self.first, seed, steps)
-            if held_out:
-                with progress.part(0.75, 1.0):
-                    net, _, _ = self._train(self.whole, seed, steps, best)
-        return net, curve
-
-    def _train(self, part: _Part, seed: int, steps: int, stop: int | None = None) -> tuple[nn.Module, Curve, int]:
-        """One training; where it diverges, one more at half the rate, from the best weights that it had until then."""
-        net, training = self._network(part, seed), self.recipe.training
-        task = net, self.windows, part.split, self.encoding, self.recipe.quantiles
-        try:
-            curve, best = train(*task, training, seed, steps=steps, stop=stop)
-        except FloatingPointError:
-            slower = replace(training, learning_rate=training.learning_rate / 2)
-            curve, best = train(*task, slower, seed, steps=steps, stop=stop)
-        return net, curve, best
-
-    def _network(self, part: _Part, seed: int) -> nn.Module:
-        recipe, windows = self.recipe, self.windows
-        torch.manual_seed(seed)
-        return SegmentRNN(
-            cell=recipe.cell,
-            input_size=windows.input_size,
-            horizon=windows.horizon,
-            channels=OWN + windows.hist.shape[1] + windows.futr.shape[1],
-            known=self.encoding.known,
-            outputs=len(recipe.quantiles),
-            patch_size=self.patch,
-            hidden_size=recipe.hidden_size,
-            num_layers=recipe.num_layers,
-            dropout=recipe.dropout,
-            attention=recipe.attention,
-            start=part.start,
-            maps=recipe.gated_maps,
-        ).to(windows.values.device)
-
-
 @dataclass(frozen=True, kw_only=True)
-class RNN(_Recurrent):
-    __doc__ = "The plain (Elman) network. " + (_Recurrent.__doc__ or "")
+class RNN(Recurrent):
+    __doc__ = "The plain (Elman) network. " + (Recurrent.__doc__ or "")
     cell = "rnn"
     name = "rnn"
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSTM(_Recurrent):
-    __doc__ = "Long short-term memory (Hochreiter & Schmidhuber 1997). " + (_Recurrent.__doc__ or "")
+class LSTM(Recurrent):
+    __doc__ = "Long short-term memory (Hochreiter & Schmidhuber 1997). " + (Recurrent.__doc__ or "")
     cell = "lstm"
     name = "lstm"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GRU(_Recurrent):
-    __doc__ = "Gated recurrent units (Cho et al. 2014). " + (_Recurrent.__doc__ or "")
+class GRU(Recurrent):
+    __doc__ = "Gated recurrent units (Cho et al. 2014). " + (Recurrent.__doc__ or "")
     cell = "gru"
     name = "gru"
