@@ -1,8 +1,8 @@
-"""Work of a fit that is done side by side, in threads: two networks on two cores take little longer than one.
+"""Work of a fit that is done side by side, in threads: two networks on two cores.
 
-Sharing each product of matrices out among the cores is slower, since most of a step is too small for that (of M4 Hourly
-50 ms for one network on two cores, 77 ms for two of them on one core each), and then the last bits of a network depend
-on how many cores there are.
+Sharing each product of matrices out among the cores is slower, since most of a step is too small for that (a step of
+both networks of M4 Hourly: 110 ms one after the other on two cores, 93 side by side), and then the last bits of a
+network depend on how many cores there are.
 """
 
 from __future__ import annotations
