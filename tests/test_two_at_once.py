@@ -106,10 +106,15 @@ def test_what_the_first_to_fail_raises_stops_the_others() -> None:
     assert torch.get_num_threads() == 2
 
 
-def test_ctrl_c_stops_all_of_them() -> None:
+@pytest.mark.parametrize("hidden", [False, True])
+def test_ctrl_c_stops_all_of_them_also_in_work_that_does_not_count(hidden: bool) -> None:
     reports = []
 
     def endless() -> None:
+        with progress.part(0.0, 0.0 if hidden else 1.0):
+            report()
+
+    def report() -> None:
         for step in range(LONG):
             progress.report(step / LONG)
             reports.append(step)

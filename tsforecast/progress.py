@@ -45,7 +45,8 @@ def shares(count: int) -> list[Callable[[float], None]]:
 
 @contextmanager
 def part(low: float, high: float) -> Iterator[None]:
-    """Work inside the block is the stretch from `low` to `high` of the current task."""
+    """Work inside the block is the stretch from `low` to `high` of the current task. With 0 and 0 it counts for
+    nothing, but whoever listens hears that it goes on."""
     listener = _listener.get()
     inner = None if listener is None else lambda fraction: listener(low + (high - low) * fraction)
     with listening(inner):

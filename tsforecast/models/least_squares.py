@@ -76,7 +76,7 @@ def held_out_error(past: Panel, windows: Windows, encoding: Encoding, size: int 
 
     Learned from fewer windows than `fit_map` takes; infinite where fewer than 30 are held out, which tell too little.
     """
-    with progress.listening(None):  # a moment beside the fit
+    with progress.part(0.0, 0.0):  # a moment beside the fit
         trials = _Trials.of(past, windows, encoding, PENALTIES, VAL_SHARE, JUDGED, least=ENOUGH)
     return math.inf if trials is None else trials.misses(size or windows.input_size)
 

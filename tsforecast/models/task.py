@@ -73,7 +73,7 @@ class Task:
                 return _Part(split, None)
             border = split.train_high + windows.horizon - 1
             before = past.cut(np.where(split.valid_high > split.valid_low, border, past.ends))
-            with progress.listening(None):  # a moment beside the training
+            with progress.part(0.0, 0.0):  # a moment beside the training
                 return _Part(split, fit_map(before, windows, encoding, levels=recipe.quantiles))
 
         whole, tried = part(split_by_time(past, horizon, 0, LEAST_CONTEXT)), split.holds_out and not remark
