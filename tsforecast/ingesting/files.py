@@ -13,6 +13,7 @@ import pandas as pd
 
 from tsforecast.errors import DataError, listing
 from tsforecast.ingesting.streams import ParquetStream, Stream, TextStream
+from tsforecast.reading.across import dates_across
 from tsforecast.reading.cells import Source
 from tsforecast.reading.columns import COUNTED, ROW_LABEL, TIME_NAMES, Roles, choose_columns, kind_of, named_columns
 from tsforecast.reading.delimited import holds_rows
@@ -112,7 +113,11 @@ def open_files(
         for path in paths
     ]
     texts = [stream for stream in streams if isinstance(stream, TextStream)]
-    if layout == "rows" or (layout == "auto" and len(texts) == len(streams) and all(map(holds_rows, texts))):
+    if layout == "rows" or (
+        layout == "auto"
+        and len(texts) == len(streams)
+        and all(holds_rows(text) or dates_across(text) for text in texts)
+    ):
         raise DataError(f"{paths[0].name}: each line is one series; {_READ_WHOLE}")
     for stream in streams[1:]:
         check_columns(streams[0].source.name, streams[0].columns, stream.source.name, stream.columns)

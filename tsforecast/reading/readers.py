@@ -14,6 +14,7 @@ from tsforecast.datasets import dataset_names, load_dataset
 from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
 from tsforecast.ingesting.dataset import is_dataset, open_dataset
 from tsforecast.panel import Panel
+from tsforecast.reading.across import HEADER, dates_across, read_across
 from tsforecast.reading.cells import Source
 from tsforecast.reading.delimited import Text, holds_rows, read_rows, read_table, read_text
 from tsforecast.reading.frames import FrameOptions, check_options, read_frame
@@ -37,8 +38,8 @@ def read_panel(
     data      a panel (returned as it is), a frame or Series, the path of a .csv, .csv.gz, .txt, .tsv or .parquet
               file, a list of paths (their rows belong together), the folder of an ingested dataset (its options were
               given then), or the name of a bundled data set
-    layout    "long", "wide", or "rows" (one series on each line: its name, then its values, as in the M competitions);
-              by default what is evident
+    layout    "long", "wide", or "rows" (one series on each line: its name, then its values, as in the M competitions,
+              or below a header of dates); by default what is evident
     sep       delimiter of text; by default the most frequent of , ; tab | in the header
     encoding  of text; by default UTF-8, or UTF-16 where the file is marked so
     options   those of `frames.read_frame`: id, time, target, freq, season_length, hist_exog, futr_exog, missing,
@@ -72,6 +73,11 @@ def read_panel(
         check_file(path)
     tables = [path if is_parquet(path) else read_text(path, sep, encoding) for path in paths]
     texts = [table for table in tables if isinstance(table, Text)]
+    if layout in ("auto", "rows") and len(tables) == 1 and texts and dates_across(texts[0]):
+        frame, source = read_across(texts[0])
+        options["time"] = options.get("time") or HEADER
+        options["id"] = None if options.get("id") == texts[0].header[0] else options.get("id")
+        return read_frame(frame, layout="wide", source=source, **options)
     if layout == "rows" or (layout == "auto" and len(texts) == len(tables) and all(map(holds_rows, texts))):
         if len(texts) < len(tables):
             raise ConfigError("layout='rows' is for text files; a parquet file is long or wide")

@@ -1,0 +1,79 @@
+"""Files in which time runs across: a series on each line, below a header of dates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tsforecast import read_panel
+from tsforecast.errors import DataError
+from tsforecast.ingesting.ingest import ingest
+
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-30", periods=6)]
+LINES = "b,1,2,3,4,5,6\na,10,20,30,40,50,60\n"
+
+
+def write(folder: Path, lines: str = LINES, names: str = "page", dates: list[str] = DAYS) -> Path:
+    path = folder / "web.csv"
+    path.write_text(",".join([names, *dates]) + "\n" + lines)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DataError) as found:
+        read_panel(path)
+    return str(found.value)
+
+
+def test_each_line_is_a_series_at_the_dates_of_the_header(tmp_path: Path) -> None:
+    """The same as the table turned by hand."""
+    panel = read_panel(write(tmp_path))
+    turned = pd.DataFrame({"ds": pd.to_datetime(DAYS), "a": np.arange(1, 7) * 10.0, "b": np.arange(1, 7) * 1.0})
+    by_hand = read_panel(turned)
+    assert panel.ids == by_hand.ids == ("a", "b")
+    assert panel.values.tolist() == by_hand.values.tolist() and panel.freq == by_hand.freq
+    assert panel.times.tolist() == by_hand.times.tolist()
+    named = read_panel(write(tmp_path), id="page", layout="rows")
+    assert named.ids == panel.ids and named.values.tolist() == panel.values.tolist()
+
+
+def test_months_and_blank_cells_are_read_as_in_any_wide_table(tmp_path: Path) -> None:
+    months = [f"{month:%Y-%m}" for month in pd.date_range("2024-01-01", periods=6, freq="MS")]
+    panel = read_panel(write(tmp_path, "late,,,3,4,5,6\nwhole,1,2,3,4,5,6\n", dates=months))
+    assert panel.freq.name == "MS" and panel.lengths.tolist() == [4, 6]
+    assert "blank rows that are not part of a series: 2 before the first value of 'late'" in panel.notes
+
+
+@pytest.mark.parametrize(
+    ("lines", "names", "message"),
+    [
+        (LINES, "page,lang", "dates run across the columns from '2024-01-30' on, behind 2 others (page, lang); leave"),
+        (LINES + "b,1,2,3,4,5,6\n", "page", "line 4: the series 'b' has the name of an earlier one"),
+        (LINES + ",1,2,3,4,5,6\n", "page", "line 4: the series has no name"),
+        (LINES + "c,1,2,x,4,5,6\n", "page", "column '2024-02-01', series 'c', 2024-02-01: 'x' in column 'c' is not a"),
+        (LINES + "c,1,2,,4,5,6\n", "page", "column '2024-02-01': series 'c', 2024-02-01: 'y' is missing (1 such cells"),
+        (LINES + "c,1,2\n", "page", "line 4 has 3 cells, expected 7 as in the header"),
+        ("", "page", "there is a header but no rows"),
+    ],
+)
+def test_faults_name_the_line_or_the_date(tmp_path: Path, lines: str, names: str, message: str) -> None:
+    if "," in names:
+        lines = lines.replace("b,", "b,en,").replace("a,", "a,en,")
+    assert refusal(write(tmp_path, lines, names)).startswith(f"web.csv: {message}")
+
+
+def test_two_dates_or_a_column_of_dates_below_them_are_no_such_file(tmp_path: Path) -> None:
+    few = write(tmp_path, "b,1,2\na,10,20\n", dates=DAYS[:2])
+    assert "no column holds dates or counts steps" in refusal(few)
+    below = write(
+        tmp_path, "".join(f"{i},{i},{i},{i}\n" for i in range(5)), names="step", dates=["x", "y", "2024-01-30"]
+    )
+    assert read_panel(below).ids == ("2024-01-30", "x", "y")
+
+
+def test_ingest_says_that_such_a_file_is_read_whole(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="each line is one series"):
+        ingest(write(tmp_path), out=tmp_path / "dataset")
