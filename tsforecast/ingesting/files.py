@@ -113,11 +113,8 @@ def open_files(
         for path in paths
     ]
     texts = [stream for stream in streams if isinstance(stream, TextStream)]
-    if layout == "rows" or (
-        layout == "auto"
-        and len(texts) == len(streams)
-        and all(holds_rows(text) or dates_across(text) for text in texts)
-    ):
+    lines = len(texts) == len(streams) and all(holds_rows(text) or dates_across(text) for text in texts)
+    if layout == "rows" or (layout == "auto" and lines):
         raise DataError(f"{paths[0].name}: each line is one series; {_READ_WHOLE}")
     for stream in streams[1:]:
         check_columns(streams[0].source.name, streams[0].columns, stream.source.name, stream.columns)
