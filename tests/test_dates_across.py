@@ -47,6 +47,12 @@ def test_months_and_blank_cells_are_read_as_in_any_wide_table(tmp_path: Path) ->
     assert "blank rows that are not part of a series: 2 before the first value of 'late'" in panel.notes
 
 
+def test_years_are_times_and_other_numbers_only_count(tmp_path: Path) -> None:
+    for first, time in ((1990, 1990), (1, 0)):
+        numbers = [str(number) for number in range(first, first + 6)]
+        assert read_panel(write(tmp_path, dates=numbers)).times.tolist()[:2] == [time, time + 1]
+
+
 @pytest.mark.parametrize(
     ("lines", "names", "message"),
     [
@@ -68,10 +74,8 @@ def test_faults_name_the_line_or_the_date(tmp_path: Path, lines: str, names: str
 def test_two_dates_or_a_column_of_dates_below_them_are_no_such_file(tmp_path: Path) -> None:
     few = write(tmp_path, "b,1,2\na,10,20\n", dates=DAYS[:2])
     assert "no column holds dates or counts steps" in refusal(few)
-    below = write(
-        tmp_path, "".join(f"{i},{i},{i},{i}\n" for i in range(5)), names="step", dates=["x", "y", "2024-01-30"]
-    )
-    assert read_panel(below).ids == ("2024-01-30", "x", "y")
+    sensors = "".join(f"{day},1,2,3\n" for day in DAYS)  # each called by the day it was built
+    assert read_panel(write(tmp_path, sensors, names="time", dates=DAYS[:3])).ids == tuple(DAYS[:3])
 
 
 def test_ingest_says_that_such_a_file_is_read_whole(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from tsforecast.errors import listing
@@ -16,16 +18,20 @@ FEWEST = 3  # dates that are no accident
 
 
 def dates_across(file: Text) -> bool:
-    """Whether the header is of dates, three or more, after one or more names."""
+    """Whether the header is of dates, three or more, after one or more names that do not stand above more dates."""
     names = _names(file)
-    dates = file.header[len(names) :]
-    return bool(names) and len(dates) >= FEWEST and all(looks_like_dates([cell]) for cell in dates)
+    dates, below = file.header[len(names) :], file.second[: len(names)]
+    return bool(names) and len(dates) >= FEWEST and all(map(_is_date, dates)) and not looks_like_dates(below)
 
 
 def _names(file: Text) -> list[str]:
     """The header up to its first date."""
-    first = next((i for i, cell in enumerate(file.header) if looks_like_dates([cell])), len(file.header))
+    first = next((i for i, cell in enumerate(file.header) if _is_date(cell)), len(file.header))
     return file.header[:first]
+
+
+def _is_date(cell: str) -> bool:
+    return looks_like_dates([cell]) or re.fullmatch(r"(1[7-9]|20|21)\d\d", cell) is not None  # or a year
 
 
 def read_across(file: Text) -> tuple[pd.DataFrame, Source]:
