@@ -13,10 +13,13 @@ from tsforecast.models.recurrent import LSTM
 from tsforecast.models.training import Training, pick_device
 
 
-@pytest.mark.parametrize(("windows", "steps"), [(10, 500), (12_800, 2_000), (10**7, 2_500)])
-def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: int) -> None:
-    assert Training(passes=20.0, batch_size=128).steps(windows) == steps
-    assert Training(max_steps=7).steps(windows) == 7
+@pytest.mark.parametrize(
+    ("windows", "watched", "steps"),
+    [(10, True, 500), (12_800, True, 2_000), (10**7, True, 4_000), (12_800, False, 2_000), (10**7, False, 2_500)],
+)
+def test_steps_follow_the_number_of_windows_within_bounds(windows: int, watched: bool, steps: int) -> None:
+    assert Training(passes=20.0, batch_size=128).steps(windows, watched=watched) == steps
+    assert Training(max_steps=7).steps(windows, watched=watched) == 7
 
 
 @pytest.mark.parametrize(
@@ -26,14 +29,14 @@ def test_steps_follow_the_number_of_windows_within_bounds(windows: int, steps: i
         (128_000, 6, 0.1),
         (128_100, 6, 0.0),
         (270_000, 48, 0.0),
-        (256_000, 150, 0.1),  # two and a half passes over targets that 150 windows share
+        (256_000, 150, 0.1),  # four passes over targets that 150 windows share
         (256_000, 149, 0.0),
     ],
 )
 def test_a_tenth_is_held_out_where_windows_or_values_are_seen_too_often(
     windows: int, horizon: int, share: float
 ) -> None:
-    """2,500 steps of 256 windows are 5 passes over 128,000 windows. A training cut short holds out the same."""
+    """4,000 steps of 256 windows are 8 passes over 128,000 windows. A training cut short holds out the same."""
     assert Training().held_out(windows, horizon) == Training(max_steps=7).held_out(windows, horizon) == share
     assert Training(val_share=0.3).held_out(windows, 6) == 0.3 and Training(val_share=0).held_out(windows, 6) == 0
 

@@ -154,7 +154,8 @@ class Recurrent:
             fitted = replace(self, n_seeds=1, training=training).fit(past, horizon)
             clock.append(time.perf_counter() - begun)
         step = max(clock[-1] - clock[0], 0.0) / (more - few)
-        steps = self.training.steps(split.n_train) * (1 + split.holds_out)
+        watched = split.holds_out  # then it is trained twice
+        steps = self.training.steps(split.n_train, watched=watched) * (1 + watched)
         (network,) = fitted.members.values()
         weights = sum(p.numel() * p.element_size() for p in network.net.parameters())
         return self.n_seeds * (clock[0] + (steps - few) * step), weights * (3 + self.n_seeds)  # AdamW keeps two moments

@@ -86,7 +86,7 @@ class Task:
         everything: the latest windows are most like what comes next. Where it tells too little, nothing is trained.
         """
         held_out = self.first.split.holds_out
-        steps = self.recipe.training.steps(self.first.split.n_train)
+        steps = self.recipe.training.steps(self.first.split.n_train, watched=held_out)
         if self.remark:
             return self._train(self.whole, seed, steps, 0)[:2]
         with progress.part(0.0, 0.75 if held_out else 1.0):

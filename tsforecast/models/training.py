@@ -231,7 +231,7 @@ def train(
     `net` then has the best weights that were validated, or those that it came with.
     """
     device = windows.values.device
-    steps = steps or training.steps(split.n_train)
+    steps = steps or training.steps(split.n_train, watched=split.holds_out)
     if stop == 0:
         net.eval()
         return [], 0
