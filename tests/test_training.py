@@ -236,7 +236,9 @@ def test_progress_is_told_while_training() -> None:
     assert heard == sorted(heard) and heard[-1] == 1.0 and len(heard) == 20
 
 
-def test_progress_never_goes_back_over_seeds_and_both_trainings_of_each() -> None:
+def test_progress_never_goes_back_over_seeds_and_both_trainings_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, as on one core."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     heard: list[float] = []
     recipe = LSTM(**{**SMALL, "n_seeds": 2, "linear": False, "training": replace(TINY, val_share=0.2)})
     with progress.listening(heard.append):

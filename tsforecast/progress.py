@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["listening", "part", "report", "shares"]
+__all__ = ["listening", "part", "report"]
 
 _listener: ContextVar[Callable[[float], None] | None] = ContextVar("tsforecast_progress", default=None)
 
@@ -26,21 +26,6 @@ def listening(listener: Callable[[float], None] | None) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
-
-
-def shares(count: int) -> list[Callable[[float], None]]:
-    """Listeners for work of which each does an equal share of the current task, one after the other or at once."""
-    outer, done = _listener.get(), [0.0] * count
-
-    def hearing(number: int) -> Callable[[float], None]:
-        def hear(fraction: float) -> None:
-            done[number] = fraction
-            if outer is not None:
-                outer(sum(done) / count)
-
-        return hear
-
-    return [hearing(number) for number in range(count)]
 
 
 @contextmanager

@@ -20,6 +20,8 @@ __all__ = ["side_by_side"]
 
 T = TypeVar("T")
 
+LOOK = 0.2  # seconds from one look at how far all are to the next
+
 
 class _Stopped(Exception):
     """Nobody waits any more for what this thread does."""
@@ -29,37 +31,44 @@ def side_by_side(work: Sequence[Callable[[], T]], device: torch.device) -> list[
     """What each returns, in their order; on the CPU as many at once as torch has threads, which they share.
 
     Whatever draws at random has to draw from a generator of its own. What the first to fail raises, and Ctrl-C, stops
-    the others when they next report their progress, which is that of all.
+    the others when they next report their progress. That of all is reported here, in the thread of the caller.
     """
-    listeners, threads = progress.shares(len(work)), torch.get_num_threads() if device.type == "cpu" else 1
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
     at_once = min(threads, len(work))
-    if at_once <= 1:
-        return [_heard(one, listener) for one, listener in zip(work, listeners, strict=True)]
-    stopped = False
+    if at_once > 1:
+        try:
+            return _in_threads(work, at_once, threads // at_once)
+        finally:
+            torch.set_num_threads(threads)
+    found = []
+    for number, one in enumerate(work):
+        with progress.part(number / len(work), (number + 1) / len(work)):
+            found.append(one())
+    return found
 
-    def hearing(listener: Callable[[float], None]) -> Callable[[float], None]:
+
+def _in_threads(work: Sequence[Callable[[], T]], at_once: int, each: int) -> list[T]:
+    done, stopped = [0.0] * len(work), False
+
+    def run(number: int) -> T:
         def hear(fraction: float) -> None:
             if stopped:
                 raise _Stopped
-            listener(fraction)
+            done[number] = fraction
 
-        return hear
+        with progress.listening(hear):
+            return work[number]()
 
-    try:
-        with silence(), ThreadPoolExecutor(at_once, "fit", torch.set_num_threads, (threads // at_once,)) as pool:
-            futures = [pool.submit(_heard, one, hearing(heard)) for one, heard in zip(work, listeners, strict=True)]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()  # raises what the first to fail raised
-                return [future.result() for future in futures]
-            finally:
-                stopped = True
-                pool.shutdown(wait=False, cancel_futures=True)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _heard(work: Callable[[], T], listener: Callable[[float], None]) -> T:
-    with progress.listening(listener):
-        return work()
+    with silence(), ThreadPoolExecutor(at_once, "fit", torch.set_num_threads, (each,)) as pool:
+        futures = [pool.submit(run, number) for number in range(len(work))]
+        try:
+            waiting = set(futures)
+            while waiting:
+                finished, waiting = wait(waiting, LOOK, FIRST_EXCEPTION)
+                progress.report(sum(done) / len(done))
+                for future in finished:
+                    future.result()  # raises what it raised
+            return [future.result() for future in futures]
+        finally:
+            stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)
