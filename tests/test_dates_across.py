@@ -54,6 +54,15 @@ def test_years_are_times_and_other_numbers_only_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "values", [["1084.86", "1244.98", "1445.02"], ["1850", "1901", "1999"], ["1990.1", "1991.2", "5"]]
+)
+def test_values_that_might_be_dates_or_years_are_values(tmp_path: Path, values: list[str]) -> None:
+    """A file without a header, as the M competitions have them: its first line is a series."""
+    panel = read_panel(write(tmp_path, "N2,1,2,3\n", names="N1", dates=values))
+    assert panel.ids == ("N1", "N2") and panel.values.tolist() == [*map(float, values), 1, 2, 3]
+
+
+@pytest.mark.parametrize(
     ("lines", "names", "message"),
     [
         (LINES, "page,lang", "dates run across the columns from '2024-01-30' on, behind 2 others (page, lang); leave"),

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pandas as pd
 
 from tsforecast.errors import listing
 from tsforecast.reading.cells import Source
-from tsforecast.reading.dates import looks_like_dates
-from tsforecast.reading.delimited import Text, read_table
+from tsforecast.reading.delimited import Text, is_date, read_table
 
 __all__ = ["HEADER", "dates_across", "read_across"]
 
 HEADER = "(header)"  # what the times are called
 FEWEST = 3  # dates that are no accident
+YEAR = r"(1[7-9]|20|21)\d\d"
 
 
 def dates_across(file: Text) -> bool:
     """Whether the header is of dates, three or more, after one or more names that do not stand above more dates."""
     names = _names(file)
-    dates, below = file.header[len(names) :], file.second[: len(names)]
-    return bool(names) and len(dates) >= FEWEST and all(map(_is_date, dates)) and not looks_like_dates(below)
+    enough = len(file.header) - len(names) >= FEWEST
+    return bool(names) and enough and not any(map(is_date, file.second[: len(names)]))
 
 
 def _names(file: Text) -> list[str]:
-    """The header up to its first date."""
-    first = next((i for i, cell in enumerate(file.header) if _is_date(cell)), len(file.header))
-    return file.header[:first]
-
-
-def _is_date(cell: str) -> bool:
-    return looks_like_dates([cell]) or re.fullmatch(r"(1[7-9]|20|21)\d\d", cell) is not None  # or a year
+    """The header before the dates, or years one after the other, that it ends with."""
+    cells = file.header
+    first = next((i for i, cell in enumerate(cells) if is_date(cell) or re.fullmatch(YEAR, cell)), len(cells))
+    years = all(re.fullmatch(YEAR, cell) for cell in cells[first:])
+    if years and {int(later) - int(one) for one, later in pairwise(cells[first:])} <= {1}:
+        return cells[:first]
+    return cells[:first] if all(map(is_date, cells[first:])) else cells
 
 
 def read_across(file: Text) -> tuple[pd.DataFrame, Source]:

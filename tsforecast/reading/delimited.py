@@ -26,6 +26,7 @@ __all__ = [
     "damaged",
     "ends_with_delimiter",
     "holds_rows",
+    "is_date",
     "line_of",
     "marked_encoding",
     "no_text",
@@ -161,7 +162,7 @@ def column_names(file: Text) -> list[str]:
     if all(map(_is_number, file.header)) and not all(name.isdigit() and len(name) < 3 for name in file.header):
         raise file.error("line 1 holds numbers, not column names; add a line of names above it")
     for name, below in zip(file.header, file.second, strict=False):
-        if looks_like_dates([name]) and looks_like_dates([below]):
+        if is_date(name) and is_date(below):
             raise file.error(
                 f"line 1 holds data, not column names ('{name}', and '{below}' below it); add a line of names"
             )
@@ -261,6 +262,11 @@ def read_rows(files: list[Text]) -> tuple[pd.DataFrame, Source]:
         }
     )
     return frame, Source(", ".join(file.path.name for file in files), lambda row: lines[piece[row]], positions=False)
+
+
+def is_date(text: str) -> bool:
+    """Whether a cell is a date, and no number such as 1084.86, which might be a month of a year."""
+    return looks_like_dates([text]) and not _is_number(text)
 
 
 def _is_number(text: str) -> bool:
