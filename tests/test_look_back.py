@@ -81,15 +81,12 @@ def test_it_is_the_length_with_which_a_map_has_been_closest_in_units_of_the_usua
         (336, 48, 24, [336, 168]),  # two horizons at least
         (336, 96, 24, [336]),
         (1_500, 100, 288, [1_500, 576, 288]),
-        (156, 13, 52, [156]),  # not a day
-        (36, 1, 12, [36]),
-        (100, 1, 1, [100]),
     ],
 )
 def test_the_lengths_that_are_tried_halve_the_usual_one_in_whole_days(
     usual: int, horizon: int, season: int, sizes: list[int]
 ) -> None:
-    assert list(room._sizes(usual, horizon, season)) == sizes
+    assert list(room._halves(usual, horizon, season)) == sizes
 
 
 def test_it_pays_on_what_comes_after_the_past_that_settled_it() -> None:

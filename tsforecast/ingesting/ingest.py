@@ -38,6 +38,7 @@ from tsforecast.ingesting.writing import ArrayFile, check_free, new_folder, writ
 from tsforecast.panel import Panel
 from tsforecast.reading.columns import Roles
 from tsforecast.reading.frames import FrameOptions, check_options
+from tsforecast.reading.inference import season_unsaid
 from tsforecast.reading.readers import AnyLayout
 from tsforecast.reading.rows import Rows
 
@@ -120,6 +121,7 @@ def ingest(
         _write_arrays(joined, roles, found.dates, folder, sizes.stretch, stages.stage("joining", 0.9, 1.0))
         shutil.rmtree(work)
         notes = [*roles.notes, *map(str, remarks), *([found.note] if found.note else [])]
+        notes += season_unsaid(found.freq, season_length)
         _write_manifest(folder, files, roles, found, joined, season_length, notes)
     return open_dataset(out)
 

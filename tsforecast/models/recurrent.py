@@ -40,7 +40,8 @@ class Recurrent:
     """A recurrent network over segments of a window, one for all series, answering the whole horizon at once.
 
     input_size   steps of context; None: two weeks of a daily cycle, or the part of them with which a linear map was
-                 closer, else three or four seasons or two horizons; times `look_back`
+                 closer, else three or four seasons or two horizons, without a season 2, 4, 8, ... times as many where
+                 a map was closer; times `look_back`
     look_back    shares of that context, for the networks in turn: a short look back is often as good as a long one, and
                  their mean better than that of two alike. A part of it that is shorter than the horizon becomes one and
                  a half; where `input_size` is given, all networks have that

@@ -6,7 +6,7 @@ import numpy as np
 
 from tsforecast.panel import Panel
 
-__all__ = ["context_size", "has_daily_cycle", "naive_season", "segment_size"]
+__all__ = ["MOST_CONTEXT", "context_size", "has_daily_cycle", "naive_season", "segment_size"]
 
 MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10

@@ -16,7 +16,7 @@ from tsforecast.panel import Panel
 from tsforecast.reading.cells import Source, numbers, otherwise_written, series_codes
 from tsforecast.reading.columns import Layout, Roles, choose_columns, named_columns
 from tsforecast.reading.dates import Stamps, read_stamps
-from tsforecast.reading.inference import Pattern, settle_grid
+from tsforecast.reading.inference import Pattern, season_unsaid, settle_grid
 from tsforecast.reading.rows import Missing, Rows
 
 __all__ = ["FrameOptions", "check_options", "long_rows", "read_frame"]
@@ -217,5 +217,5 @@ def _panel(
         futr=np.ascontiguousarray(rows.values[:, hist:]),
         hist_names=roles.hist,
         futr_names=roles.futr,
-        notes=(*map(str, rows.notes), *((note,) if note else ())),
+        notes=(*map(str, rows.notes), *((note,) if note else ()), *season_unsaid(grid, season_length)),
     )

@@ -12,7 +12,7 @@ from tsforecast.errors import DataError
 from tsforecast.frequency import DAY, Frequency, Ints, Times, parse_frequency
 from tsforecast.reading.cells import Source
 
-__all__ = ["Pattern", "infer_frequency", "settle_grid"]
+__all__ = ["Pattern", "infer_frequency", "season_unsaid", "settle_grid"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +108,16 @@ def settle_grid(
     if str(freq) == "bars":
         return pattern.bars(tz), ""
     return parse_frequency(freq, pattern.firsts[:1], tz), ""
+
+
+def season_unsaid(grid: Frequency, season_length: int | None) -> tuple[str, ...]:
+    """A sentence where the user named no season and steps like these have no usual one. (Years have none at all.)"""
+    if season_length is not None or grid.season_length > 1 or grid.kind == "months":
+        return ()
+    return (
+        f"no season assumed: steps of {grid.name} have no usual one; if values come again every N steps, "
+        "say so with season_length=N (--season-length N)",
+    )
 
 
 def infer_frequency(times: Times, starts: Ints, tz: str | None, where: str) -> tuple[Frequency, str]:

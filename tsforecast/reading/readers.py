@@ -18,6 +18,7 @@ from tsforecast.reading.across import HEADER, dates_across, read_across
 from tsforecast.reading.cells import Source
 from tsforecast.reading.delimited import Text, holds_rows, read_rows, read_table, read_text
 from tsforecast.reading.frames import FrameOptions, check_options, read_frame
+from tsforecast.reading.inference import season_unsaid
 
 __all__ = ["check_columns", "check_file", "is_parquet", "read_panel"]
 
@@ -95,7 +96,10 @@ def _dataset(folder: Path, season_length: int | None = None, **options: Any) -> 
         )
     check_options("error", season_length)
     panel = open_dataset(folder)
-    return panel if season_length is None else replace(panel, season_length=season_length)
+    if season_length is None:
+        return panel
+    notes = tuple(note for note in panel.notes if note not in season_unsaid(panel.freq, None))
+    return replace(panel, season_length=season_length, notes=notes)
 
 
 def check_file(path: Path) -> None:
