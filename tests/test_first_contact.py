@@ -67,6 +67,14 @@ def test_whole_numbers_that_name_series_are_asked_for_where_times_repeat() -> No
     assert read_panel(frame, id="store").ids == ("1", "2")
 
 
+def test_a_year_beside_a_quarter_is_no_time_yet() -> None:
+    frame = pd.DataFrame({"year": np.repeat(range(1960, 1980), 4), "quarter": [1, 2, 3, 4] * 20, "gdp": np.ones(80)})
+    with pytest.raises(DataError, match=r"1960 occurs 4 times .*; where two columns make the time, such as year and"):
+        read_panel(frame)
+    frame["ds"] = frame["year"].astype(str) + "Q" + frame["quarter"].astype(str)
+    assert read_panel(frame, target="gdp", time="ds").freq.name == "QS", "what it asks for is read"
+
+
 @pytest.mark.parametrize(("unit", "said"), [("s", True), ("ms", True), (None, False)])
 def test_unix_times_are_pointed_out(unit: str | None, said: bool) -> None:
     times = np.arange(60) if unit is None else DAYS.to_numpy().astype(f"M8[{unit}]").astype(np.int64)

@@ -150,6 +150,8 @@ class Rows:
             return None
         first = int(again[0])
         same = np.flatnonzero((self.codes == self.codes[first]) & (self.times == self.times[first]))
+        numbered = self.times.dtype.kind != "M"
+        spread = "; where two columns make the time, such as year and month, write it as one date" if numbered else ""
 
         def say(count: int, series: int) -> str:
             more = count - (len(same) - 1)
@@ -159,7 +161,7 @@ class Rows:
                 f"({listing(self._place(int(r)) for r in same)}; "
                 f"{self.columns[0]} = {listing(f'{v:.10g}' for v in self.values[same, 0])}){also}; "
                 "keep one row for each time of a series, for example their mean, or name the column that tells series "
-                "apart (--id)"
+                f"apart (--id){spread}"
             )
 
         return Fault(self._key(first), (len(again), len(np.unique(self.codes[again]))), say)
