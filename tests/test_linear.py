@@ -12,6 +12,7 @@ from cases import HORIZON, folds, panel, sensors
 
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.forecast import QUANTILES
+from tsforecast.models.least_squares import _spread
 from tsforecast.models.linear import Ridge, _products
 from tsforecast.models.naive import Naive, SeasonalNaive
 from tsforecast.panel import Panel
@@ -20,6 +21,13 @@ from tsforecast.panel import Panel
 def rounded(x: np.ndarray) -> np.ndarray:
     """Numbers that are the same in float32, in which windows are shown to models."""
     return np.round(x * 64) / 64
+
+
+def apart(errors: Any, levels: Any) -> np.ndarray:
+    """How far from a point its quantiles lie `[H, Q]`: those of errors around their mean, none on its far side."""
+    mean, levels = np.clip(errors, *np.quantile(errors, (0.02, 0.98), axis=0)).mean(axis=0), np.array(levels)
+    away = (np.quantile(errors, levels, axis=0) - mean).T
+    return np.where(levels < 0.5, np.minimum(away, 0), np.where(levels > 0.5, np.maximum(away, 0), 0))
 
 
 @pytest.mark.parametrize(("slope", "drift"), [(0.0, False), (0.5, True)])
@@ -44,9 +52,7 @@ def test_it_is_the_solution_of_the_penalised_normal_equations(slope: float, drif
     point = values[-1] + np.append(values[-size:], one) @ solved(origins > 0)
     np.testing.assert_allclose(answer.point[0], point, rtol=1e-9)
     errors = y[late] - x[late] @ solved(early)  # of a map that has not seen them
-    errors -= np.median(errors, axis=0)
-    for k, q in enumerate(QUANTILES):
-        np.testing.assert_allclose(answer.quantiles[0, :, k], point + np.quantile(errors, q, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(answer.quantiles[0], point[:, None] + apart(errors, QUANTILES), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("season", "naive"), [(1, Naive()), (7, SeasonalNaive())])
@@ -176,6 +182,26 @@ def test_with_few_validation_windows_every_fifth_of_the_time_gives_errors_under_
         keep = (number <= own[0] - 12) | (number >= own[-1] + 12)
         a, b = (x * weight)[keep], (y * weight)[keep]
         errors.append(y[out] - x[out] @ np.linalg.solve(a.T @ a + 10 * np.eye(6), a.T @ b))
-    expected = (np.quantile(errors, fitted.recipe.quantiles, axis=0) - np.median(errors, axis=0)).T
+    expected = apart(errors, fitted.recipe.quantiles)
     np.testing.assert_allclose(fitted.map.spread.numpy(), expected, rtol=1e-5, atol=1e-6)
-    assert (np.diff(fitted.map.spread.numpy(), axis=1) > 0).all()
+    assert (np.diff(fitted.map.spread.numpy(), axis=1) >= 0).all()
+
+
+def test_the_intervals_of_what_is_mostly_zero_hold_the_zeros() -> None:
+    rng = np.random.default_rng(0)
+    sold = panel(*(rng.poisson(0.3, 400) * rng.integers(1, 5, 400) for _ in range(10)), season_length=7)
+    inside = []
+    for fold in folds(sold, horizon=7, n_windows=10):
+        answer = Ridge().fit(fold.training, 7).predict(fold.past)
+        low, high = (answer.quantiles[:, :, QUANTILES.index(level)] for level in (0.1, 0.9))
+        truth = fold.truth()[0]
+        inside.append(((low <= truth) & (truth <= high)).mean())
+    assert 0.75 < np.mean(inside) < 0.95, "around the median of the errors they held .26"
+
+
+def test_a_few_bursts_do_not_move_the_intervals() -> None:
+    errors = torch.randn(2_000, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    burst = torch.cat([errors[:-20], torch.full((20, 1), 1e6, dtype=torch.float64)])
+    calm, moved = (_spread(e, (0.1, 0.5, 0.9)) for e in (errors, burst))
+    assert (calm[:, 1] == 0).all() and (moved - calm).abs().max() < 0.1
+    assert float(burst.mean()) == pytest.approx(1e4, rel=0.01), "control: their plain mean does move"

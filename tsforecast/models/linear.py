@@ -32,8 +32,9 @@ class Ridge:
     It corrects the naive forecast that has been closer in the past, so that a strong penalty means that forecast. The
     penalty with the smallest error on the last part of the training time is taken, with a constant (a drift of all
     series alike) only where that is better there, and the map is solved once more on all windows. Point: the linear
-    map, which is the median too. Quantiles: those of its errors on that last part around their median, per step; where
-    it has fewer than 30 windows, those of each fifth of the time under the map of the rest.
+    map, which stands for the median too. Quantiles: those of its errors on that last part around their mean, per step,
+    none on the far side of the map; where that part has fewer than 30 windows, of the errors in each fifth of the time
+    under the map of the rest.
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows

@@ -45,7 +45,7 @@ class LinearMap:
     hist: int
     masks: bool  # whether it sees what is missing of the context
     weights: Tensor  # [F, H]
-    spread: Tensor  # [H, Q]: quantiles of its errors, around their median
+    spread: Tensor  # [H, Q]: how far its quantiles lie from it, by its errors
 
 
 class SegmentRNN(nn.Module):
