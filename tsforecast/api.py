@@ -28,7 +28,7 @@ __all__ = ["audit", "backtest", "plan"]
 class Options(TypedDict, total=False):
     """What `audit` and `plan` share with `backtest`: the options that name data, folds and models."""
 
-    id: str
+    id: str | Sequence[str]
     time: str
     target: str
     layout: Literal["auto", "long", "wide", "rows"]

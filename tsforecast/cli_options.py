@@ -40,7 +40,7 @@ RUN: dict[str, Any] = {
     ],
     "time": Annotated[str | None, DATA(help="Column of the times.")],
     "target": Annotated[str | None, DATA(help="Column to forecast.")],
-    "id": Annotated[str | None, DATA(help="Column that names the series.")],
+    "id": Annotated[str | None, DATA(help="Column that names the series; several by commas.")],
     "freq": Annotated[str | None, DATA(help="h, 30min, D, B, W, MS, ... or 'bars' (position is time).")],
     "season_length": Annotated[int | None, DATA(help="Steps in a season.")],
     "missing": Annotated[str | None, DATA(help="Gaps and blanks: error, nan (mask them), ffill, drop.")],

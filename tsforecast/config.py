@@ -34,7 +34,7 @@ class RunConfig(BaseModel):
 
     data: str | list[str]
     layout: Literal["auto", "long", "wide", "rows"] = "auto"
-    id: str | None = None
+    id: str | list[str] | None = None
     time: str | None = None
     target: str | None = None
     freq: str | int | None = None

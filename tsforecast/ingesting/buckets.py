@@ -104,7 +104,7 @@ def deal(
 
     Raises DataError for what `reading.frames` refuses in single cells: times, names, numbers.
     """
-    wanted = {name for name in (roles.id, roles.time, *roles.targets, *roles.hist, *roles.futr) if name is not None}
+    wanted = {name for name in (*roles.id, roles.time, *roles.targets, *roles.hist, *roles.futr) if name is not None}
     record = record_type(len(roles.targets) + len(roles.hist) + len(roles.futr))
     numbers: dict[str, int] = {}
     places: list[int] = []  # the bucket of each series, as they came

@@ -131,7 +131,8 @@ def settle_roles(files: Files, head_rows: int, options: dict[str, Any]) -> Roles
     roles = choose_columns(table, time_index, source=source, **options)
     if roles.wide:
         raise source.error(f"{len(roles.targets)} columns are a series each; {_READ_WHOLE}")
-    named = {options["id"], options["time"], options["target"], *options["hist"], *options["futr"]}
+    naming = roles.id if options["id"] is not None else ()
+    named = {*naming, options["time"], options["target"], *options["hist"], *options["futr"]}
     if not whole and (doubts := list(_doubts(table, roles, {*named, time_index}, options))):
         raise source.error(
             f"the first {len(table):,} rows do not settle {listing(word for word, _ in doubts)}, and a large table is "
@@ -148,11 +149,11 @@ def _doubts(
     sure = time in {*named, ROW_LABEL, None} or str(time).lower() in TIME_NAMES
     if not sure and kind_of(table[time], absent, decimal) == "number":
         yield "the time", "--time"
-    if roles.id not in {*named, "unique_id", None} and time is not None and not table[time].duplicated().any():
+    if not {*roles.id} <= {*named, "unique_id"} and time is not None and not table[time].duplicated().any():
         yield "the series", "--id"
     usual = {"y"} if {"unique_id", "ds"} & set(table.columns) else set[str]()
     if roles.targets[0] not in {*named, *usual}:
-        others = (table[name] for name in table.columns if name not in {*named, roles.id, time, roles.targets[0]})
+        others = (table[name] for name in table.columns if name not in {*named, *roles.id, time, roles.targets[0]})
         if any(_filled(column, absent) < COUNTED for column in others):
             yield "the target", "--target"
 

@@ -179,7 +179,7 @@ def _write_manifest(
         written_by=f"tsforecast {__version__}",
         series=len(joined.ids),
         steps=joined.total,
-        columns={"id": roles.id, "time": roles.time, "target": roles.targets[0]},
+        columns={"id": ", ".join(roles.id) or None, "time": roles.time, "target": roles.targets[0]},
         hist_names=list(roles.hist),
         futr_names=list(roles.futr),
         dates=found.dates,

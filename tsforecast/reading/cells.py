@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tsforecast.errors import DataError
+from tsforecast.errors import DataError, listing
 
-__all__ = ["MISSING", "Source", "numbers", "otherwise_written", "series_codes"]
+__all__ = ["MISSING", "Source", "naming_columns", "numbers", "otherwise_written", "series_codes"]
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "<na>")
 """Texts that mean "no value" in a column of numbers, in any case. An id may well be called NA."""
@@ -122,11 +122,40 @@ def _float(text: str) -> tuple[float, bool]:
         return np.nan, False
 
 
-def series_codes(column: pd.Series, source: Source) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+def naming_columns(id: str | Sequence[str] | None, columns: Collection[str]) -> tuple[str, ...]:
+    """The columns that were said to name the series: none, one, or several, which a text has with commas between."""
+    if id is None or not isinstance(id, str):
+        return tuple(id or ())
+    return (id,) if id in columns or "," not in id else tuple(name.strip() for name in id.split(","))
+
+
+def series_codes(
+    table: pd.DataFrame, naming: Sequence[str], source: Source
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """The series of each row `[rows]`, numbered in the order of the sorted ids, and those ids as text.
 
-    Raises DataError for an empty id.
+    naming  the columns that hold them; of several the texts are joined: `north / shoes`
+
+    Raises DataError for an empty id, and where two series would have one.
     """
+    columns = [_codes_of(table[name], source) for name in naming]
+    if len(columns) == 1:
+        return columns[0]
+    shape = tuple(len(ids) for _, ids in columns)
+    rows, place = np.unique(np.ravel_multi_index(tuple(codes for codes, _ in columns), shape), return_inverse=True)
+    parts = [
+        np.array(ids, dtype=object)[at] for (_, ids), at in zip(columns, np.unravel_index(rows, shape), strict=True)
+    ]
+    joined = np.array([" / ".join(names) for names in zip(*parts, strict=True)], dtype=object)
+    ids, order, counts = np.unique(joined, return_inverse=True, return_counts=True)
+    if (counts > 1).any():
+        raise source.error(
+            f"two series would be called '{ids[counts > 1][0]}', joined of {listing(naming)}; rename one in the data"
+        )
+    return order[place].astype(np.int64), tuple(ids.tolist())
+
+
+def _codes_of(column: pd.Series, source: Source) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     codes, found = pd.factorize(column, use_na_sentinel=True)
     texts = np.array([_name(value) for value in found], dtype=object)
     blank = _unnamed(codes, texts)

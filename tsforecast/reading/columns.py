@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tsforecast.errors import DataError, did_you_mean, listing
-from tsforecast.reading.cells import Source, numbers, otherwise_written, series_codes
+from tsforecast.reading.cells import Source, naming_columns, numbers, otherwise_written, series_codes
 from tsforecast.reading.dates import looks_like_dates
 
 __all__ = ["COUNTED", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns"]
@@ -29,12 +29,12 @@ COUNTED = 500  # filled cells that decide what a column of text holds
 class Roles:
     """The columns to read.
 
-    id       names the series, None where there is one series
+    id       name the series, together where they are several; none where there is one series
     time     None where the position of a row is its time
     targets  one column; or several of a wide table, each a series
     """
 
-    id: str | None
+    id: tuple[str, ...]
     time: str | None
     targets: tuple[str, ...]
     wide: bool
@@ -80,7 +80,7 @@ def choose_columns(
     frame: pd.DataFrame,
     time_index: str | None,
     *,
-    id: str | None,
+    id: str | Sequence[str] | None,
     time: str | None,
     target: str | None,
     hist: Sequence[str],
@@ -94,7 +94,8 @@ def choose_columns(
 
     Raises DataError for a name that is not there (with the nearest one) and where nothing is evident.
     """
-    named = [name for name in (id, time, target, *hist, *futr) if name is not None]
+    naming = naming_columns(id, frame.columns)
+    named = [*naming, *(name for name in (time, target, *hist, *futr) if name is not None)]
     absent = next((name for name in named if name not in frame.columns), None)
     if absent is not None:
         raise source.error(f"there is no column '{absent}'{did_you_mean(absent, frame.columns)}")
@@ -103,12 +104,13 @@ def choose_columns(
         raise source.error(f"column '{twice}' is given two roles; each column can have one")
     found = _Evidence(frame, source, {*named, ROW_LABEL}, na_values, decimal)
     usual = {"unique_id", "ds"} & set(frame.columns)
-    id = id or found.take("unique_id" in frame.columns, "unique_id")
+    if not naming and found.take("unique_id" in frame.columns, "unique_id"):
+        naming = ("unique_id",)
     time = time or found.take("ds" in frame.columns, "ds") or found.take(time_index is not None, time_index)
     if layout != "wide":
         target = target or found.take("y" in frame.columns and bool(usual or hist or futr), "y")
 
-    time = time or found.time(id) or (ROW_LABEL if ROW_LABEL in frame.columns else None)
+    time = time or found.time(naming) or (ROW_LABEL if ROW_LABEL in frame.columns else None)
     if time is None and not (source.positions or layout == "wide" or len(frame.columns) == 1):
         raise found.unclear(
             "no column holds dates or counts steps",
@@ -116,36 +118,41 @@ def choose_columns(
         )
     found.set_aside_row_numbers(time)
     texts = [] if layout == "wide" else found.of("text")
-    if id is None and texts:
-        id = found.id(texts, time)
+    if texts and not naming:
+        naming = found.id(texts, time)
     values = [target] if target is not None else found.of("number")
-    wide = target is None and (layout == "wide" or (layout == "auto" and len(values) > 1 and not (id or texts)))
+    wide = target is None and (layout == "wide" or (layout == "auto" and len(values) > 1 and not (naming or texts)))
     if not values:
         raise found.unclear("no column of numbers is left to forecast", "--target", found.otherwise_written())
     if len(values) > 1 and not wide:
         raise found.unclear(f"{len(values)} columns of numbers could be the target ({listing(values)})", "--target")
     if wide and (hist or futr):
         raise found.unclear("covariates belong to one target", "--target")
-    return Roles(
-        id, time, tuple(values), wide, tuple(hist), tuple(futr), _notes(frame, found, named, id, time, values, wide)
-    )
+    notes = _notes(frame, found, named, naming, time, values, wide)
+    return Roles(naming, time, tuple(values), wide, tuple(hist), tuple(futr), notes)
 
 
 def _notes(
     frame: pd.DataFrame,
     found: _Evidence,
     named: list[str],
-    id: str | None,
+    naming: tuple[str, ...],
     time: str | None,
     values: list[str],
     wide: bool,
 ) -> tuple[str, ...]:
     """What was taken for what, in words: nothing to say of named columns or a plain `unique_id, ds, y`."""
     notes = []
-    if {name for name in (id, time, *values) if name is not None} - {*named, "unique_id", "ds", "y"} or time is None:
+    if {name for name in (*naming, time, *values) if name is not None} - {
+        *named,
+        "unique_id",
+        "ds",
+        "y",
+    } or time is None:
         what = f"{len(values)} series, one per column" if wide else f"target '{values[0]}'"
+        by_name = " and ".join(f"'{name}'" for name in naming)
         by = f"time '{time}'" if time is not None else "time: the position of the row"
-        notes.append(f"columns taken: {by}, {what}" + (f", series named by '{id}'" if id else ""))
+        notes.append(f"columns taken: {by}, {what}" + (f", series named by {by_name}" if naming else ""))
     empty = found.of("empty")
     unused = [name for name in frame.columns if name not in {*found.used, *values, *empty}]
     if wide and empty:
@@ -193,7 +200,7 @@ class _Evidence:
             self._kinds[name] = kind_of(self.frame[name], self.na_values, self.decimal)
         return self._kinds[name]
 
-    def id(self, texts: list[str], time: str | None) -> str | None:
+    def id(self, texts: list[str], time: str | None) -> tuple[str, ...]:
         """The text column that names series: the only one where times repeat, or a constant one.
 
         Where every time occurs once there is one series, and other text is a remark.
@@ -201,15 +208,16 @@ class _Evidence:
         repeats = time is not None and bool(self.frame[time].duplicated().any())
         naming = texts if repeats else [name for name in texts if self.frame[name].nunique(dropna=False) == 1]
         if repeats and len(naming) > 1:
-            raise self.unclear(f"{len(naming)} columns of text could name the series ({listing(naming)})", "--id")
+            flag = f"--id, several together with --id {','.join(naming)}"
+            raise self.unclear(f"{len(naming)} columns of text could name the series ({listing(naming)})", flag)
         if naming and (clock := self.frame[naming[0]].dropna().head(COUNTED).astype(str)).str.match(CLOCK).all():
             raise self.source.error(
                 f"column '{naming[0]}' holds times of the day ({clock.iloc[0]}), not names of series; join it with "
                 f"'{time}' to one column of times, such as 2024-02-29 13:00, or name the series with --id"
             )
-        return self.take(len(naming) == 1, naming[0]) if naming else None
+        return tuple(name for name in naming[:1] if self.take(len(naming) == 1, name))
 
-    def time(self, id: str | None) -> str | None:
+    def time(self, naming: tuple[str, ...]) -> str | None:
         """The one column of dates; else a leading column that counts steps or years."""
         dates = self.of("date")
         if len(dates) > 1:
@@ -220,7 +228,7 @@ class _Evidence:
         others = [name for name in self.frame.columns if name not in (*leading, ROW_LABEL)]
         if not leading or not others:
             return None
-        texts = [id] if id is not None else self.of("text")[:1]
+        texts = list(naming) or self.of("text")[:1]
         return self.take(_counts_steps(self.frame, leading[0], texts, self.source), leading[0])
 
     def otherwise_written(self) -> str:
@@ -281,7 +289,7 @@ def _counts_steps(frame: pd.DataFrame, name: str, texts: list[str], source: Sour
         return False
     if name.lower() in TIME_NAMES:
         return True
-    codes = series_codes(frame[texts[0]], source)[0] if texts else np.zeros(len(values), dtype=np.int64)
+    codes = series_codes(frame, texts, source)[0] if texts else np.zeros(len(values), dtype=np.int64)
     order = np.argsort(codes, kind="stable")
     steps = np.diff(values[order])[np.diff(codes[order]) == 0]
     if len(steps) == 0 or not ((steps > 0).all() or (steps < 0).all()):

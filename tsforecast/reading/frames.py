@@ -25,7 +25,7 @@ __all__ = ["FrameOptions", "check_options", "long_rows", "read_frame"]
 class FrameOptions(TypedDict, total=False):
     """The options of `read_frame`, for the doors in front of it."""
 
-    id: str | None
+    id: str | Sequence[str] | None
     time: str | None
     target: str | None
     freq: str | int | Frequency | None
@@ -41,7 +41,7 @@ class FrameOptions(TypedDict, total=False):
 def read_frame(
     frame: pd.DataFrame | pd.Series,
     *,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     time: str | None = None,
     target: str | None = None,
     freq: str | int | Frequency | None = None,
@@ -58,7 +58,8 @@ def read_frame(
     """A panel from a long frame, a wide frame (a time index, each column of numbers a series) or one Series.
 
     id, time, target  columns of a long frame; by default `unique_id, ds, y`, else what is evident (and noted). Without
-                      an id there is one series, named after the target. The time may be the index
+                      an id there is one series, named after the target; several columns may name the series together
+                      (`["store", "item"]` or "store,item"). The time may be the index
     freq              the grid (`h`, `30min`, `D`, `B`, `W`, `ME`, ..., a number for integer time), `bars` where
                       position is time; by default inferred, and noted
     season_length     steps in a cycle; by default the usual one of the grid
@@ -122,8 +123,8 @@ def long_rows(
     columns = (*roles.targets, *roles.hist, *roles.futr)
     ids: tuple[str, ...] = roles.targets
     codes = np.zeros(len(table), dtype=np.int64)
-    if roles.id is not None:
-        codes, ids = series_codes(table[roles.id], source)
+    if roles.id:
+        codes, ids = series_codes(table, roles.id, source)
     values = np.stack(
         [_numbers(table, roles, name, absent, decimal, source, lambda row: ids[codes[row]]) for name in columns], axis=1
     )
