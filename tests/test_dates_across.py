@@ -65,7 +65,11 @@ def test_values_that_might_be_dates_or_years_are_values(tmp_path: Path, values: 
 @pytest.mark.parametrize(
     ("lines", "names", "message"),
     [
-        (LINES, "page,lang", "dates run across the columns from '2024-01-30' on, behind 2 others (page, lang); leave"),
+        (
+            LINES,
+            "page,lang",
+            "dates run across the columns from '2024-01-30' on, behind 2 others (page, lang); say which",
+        ),
         (LINES + "b,1,2,3,4,5,6\n", "page", "line 4: the series 'b' has the name of an earlier one"),
         (LINES + ",1,2,3,4,5,6\n", "page", "line 4: the series has no name"),
         (LINES + "c,1,2,x,4,5,6\n", "page", "column '2024-02-01', series 'c', 2024-02-01: 'x' in column 'c' is not a"),
@@ -78,6 +82,27 @@ def test_faults_name_the_line_or_the_date(tmp_path: Path, lines: str, names: str
     if "," in names:
         lines = lines.replace("b,", "b,en,").replace("a,", "a,en,")
     assert refusal(write(tmp_path, lines, names)).startswith(f"web.csv: {message}")
+
+
+def test_what_names_a_line_is_said_where_columns_stand_before_the_dates(tmp_path: Path) -> None:
+    """As the counts of an epidemic come: some lines are of a province, some of a whole country."""
+    days = [f"{day.month}/{day.day}/{day:%y}" for day in pd.date_range("2020-01-22", periods=6)]
+    lines = (
+        ",Iceland,65,-19,1,2,3,4,5,6\nHubei,China,30.9,112.2,10,20,30,40,50,60\nAnhui,China,31.8,117.2,1,1,1,1,1,1\n"
+    )
+    path = write(tmp_path, lines, names="Province/State,Country/Region,Lat,Long", dates=days)
+    panel = read_panel(path, id="Province/State,Country/Region")
+    assert panel.ids == ("Anhui / China", "Hubei / China", "Iceland")
+    assert panel.series(1).tolist() == [10, 20, 30, 40, 50, 60] and str(panel.times[0])[:10] == "2020-01-22"
+    assert panel.notes[0] == "columns taken: time '(header)', 3 series, one per line"
+    assert panel.notes[-1] == "columns not used: Lat, Long"
+    assert "say which of them name the series of each line with --id" in refusal(path)
+    with pytest.raises(DataError, match="line 4: the series 'China' has the name of an earlier one"):
+        read_panel(path, id="Country/Region")
+    with pytest.raises(
+        DataError, match=r"there is no column 'Country' before the dates; did you mean 'Country/Region'"
+    ):
+        read_panel(path, id="Country")
 
 
 def test_two_dates_or_a_column_of_dates_below_them_are_no_such_file(tmp_path: Path) -> None:

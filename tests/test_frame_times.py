@@ -104,6 +104,57 @@ def test_a_day_and_month_that_can_be_swapped_are_refused_and_one_thirteenth_deci
     assert read_frame(swapped).times[0] == np.datetime64("2024-04-12")
 
 
+@pytest.mark.parametrize("zone", ["", "+02:00"])
+@pytest.mark.parametrize(
+    ("day", "clock"),
+    [
+        ("%d/%m/%Y", " %H:%M"),
+        ("%m/%d/%Y", " %H:%M:%S"),
+        ("%d.%m.%Y", " %H:%M:%S.%f"),
+        ("%d/%m/%y", "T%H:%M"),
+        ("%Y/%m/%d", " %H:%M"),
+        ("%m/%d/%Y", " %I:%M %p"),
+        ("%d/%m/%Y", " %I:%M:%S%p"),
+        ("%Y-%m-%d", " %I:%M %p"),
+        ("%d %b %Y", " %H:%M"),
+        ("%B %d, %Y", " %H:%M"),
+        ("%d-%b-%y", " %I:%M %p"),
+    ],
+)
+def test_hours_are_read_in_every_way_that_days_are_written(day, clock, zone):
+    """The oracle: strftime wrote them."""
+    if zone and ("b" in day.lower() or "p" in clock):
+        pytest.skip("with a name of the month or a half of the day no offset is written")
+    hours = pd.date_range("2024-01-30 09:00", periods=40, freq="h")
+    panel = read_frame(pd.DataFrame({"ds": hours.strftime(day + clock) + zone, "y": range(40)}))
+    assert panel.freq.name == "h"
+    assert panel.to_frame()["ds"].dt.tz_localize(None).tolist() == hours.tolist()
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "freq"),
+    [
+        (["1/22/20", "1/23/20", "1/24/20"], "2020-01-22", "D"),
+        (["30.12.99", "31.12.99", "01.01.00"], "1999-12-30", "D"),
+        (["1/22/20 13:00", "1/22/20 14:00", "1/22/20 15:00"], "2020-01-22T13", "h"),
+        (["Nov-95", "Dec-95", "Jan-96"], "1995-11-01", "MS"),
+        (["30-Dec-19", "31-Dec-19", "1-Jan-20"], "2019-12-30", "D"),
+        (["32-01-30", "32-01-31", "32-02-01"], "2032-01-30", "D"),
+    ],
+)
+def test_a_year_of_two_digits_is_one_from_1969_to_2068(texts, first, freq):
+    panel = read_frame(days(1, 2, 3).assign(ds=texts))
+    assert panel.times[0] == np.datetime64(first) and panel.freq.name == freq
+
+
+def test_of_three_short_numbers_the_year_must_be_told_apart():
+    frame = days(1, 2, 3).assign(ds=["10-11-12", "11-11-12", "12-11-12"])
+    message = refusal(frame)
+    assert "ambiguous: 10-11-12 may be 2012-11-10 or 2012-10-11" in message and "date_format='%d-%m-%y' or" in message
+    assert read_frame(frame, date_format="%y-%m-%d").times[0] == np.datetime64("2010-11-12")
+    assert "ambiguous" in refusal(frame.assign(ds=["01/02/20", "01/03/20", "01/04/20"]))
+
+
 def test_a_date_that_cannot_be_read_names_its_row():
     frame = days(1, 2, 3).assign(ds=["2024-01-01", "2024-01-02", "2024-13-02"])
     assert "row 2: '2024-13-02' in the time column 'ds' cannot be read; write dates like 2024-02-29" in refusal(frame)

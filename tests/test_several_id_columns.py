@@ -68,9 +68,7 @@ def test_an_empty_name_and_two_series_of_one_name_are_refused() -> None:
     with pytest.raises(DataError, match=r"row 5: the id column 'item' is empty \(2 such rows\)"):
         read_panel(frame, id="store,item")
     frame = sales(("a", "a / b"), ("b / c", "c"))
-    with pytest.raises(
-        DataError, match=r"two series would be called 'a / b / c', joined of store, item; rename one"
-    ):
+    with pytest.raises(DataError, match=r"two series would be called 'a / b / c', joined of store, item; rename one"):
         read_panel(frame, id="store,item")
 
 

@@ -14,11 +14,14 @@ from tsforecast.errors import DataError, did_you_mean, listing
 from tsforecast.reading.cells import Source, naming_columns, numbers, otherwise_written, series_codes
 from tsforecast.reading.dates import looks_like_dates
 
-__all__ = ["COUNTED", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns"]
+__all__ = [
+    "COUNTED", "HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns",
+]  # fmt: skip
 
 Layout = Literal["auto", "long", "wide"]
 
 TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t")
+HEADER = "(header)"  # the times of a file in which they run across
 ROW_LABEL = "(row label)"  # an unnamed integer index: the time only where there is no other
 UNNAMED = {"column 1", "Unnamed: 0", "index", "level_0"}
 CLOCK = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*$"
@@ -128,18 +131,12 @@ def choose_columns(
         raise found.unclear(f"{len(values)} columns of numbers could be the target ({listing(values)})", "--target")
     if wide and (hist or futr):
         raise found.unclear("covariates belong to one target", "--target")
-    notes = _notes(frame, found, named, naming, time, values, wide)
+    notes = _notes(found, named, naming, time, values, wide)
     return Roles(naming, time, tuple(values), wide, tuple(hist), tuple(futr), notes)
 
 
 def _notes(
-    frame: pd.DataFrame,
-    found: _Evidence,
-    named: list[str],
-    naming: tuple[str, ...],
-    time: str | None,
-    values: list[str],
-    wide: bool,
+    found: _Evidence, named: list[str], naming: tuple[str, ...], time: str | None, values: list[str], wide: bool
 ) -> tuple[str, ...]:
     """What was taken for what, in words: nothing to say of named columns or a plain `unique_id, ds, y`."""
     notes = []
@@ -149,12 +146,16 @@ def _notes(
         "ds",
         "y",
     } or time is None:
-        what = f"{len(values)} series, one per column" if wide else f"target '{values[0]}'"
+        what = (
+            f"{len(values)} series, one per {'line' if time == HEADER else 'column'}"
+            if wide
+            else f"target '{values[0]}'"
+        )
         by_name = " and ".join(f"'{name}'" for name in naming)
         by = f"time '{time}'" if time is not None else "time: the position of the row"
         notes.append(f"columns taken: {by}, {what}" + (f", series named by {by_name}" if naming else ""))
     empty = found.of("empty")
-    unused = [name for name in frame.columns if name not in {*found.used, *values, *empty}]
+    unused = [name for name in found.frame.columns if name not in {*found.used, *values, *empty}]
     if wide and empty:
         notes.append(f"columns without a single value, left out: {listing(empty, 10)}")
     if unused:

@@ -18,10 +18,10 @@ _TIME = r"(?P<gap>[T ]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.]
 _OFFSET = r"(?P<offset> ?(Z|UTC|[+-]\d{2}:?(\d{2})?))"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}(-\d{{2}}({_TIME}{_OFFSET}?)?)?")
 _YEAR_FIRST = re.compile(rf"\d{{4}}(?P<sep>[-/.])\d{{1,2}}(?P<day>(?P=sep)\d{{1,2}})?({_TIME}{_OFFSET}?)?")
-_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<sep>[-/.])\d{{1,2}}(?P=sep)\d{{4}}({_TIME}{_OFFSET}?)?")
+_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<sep>[-/.])\d{{1,2}}(?P=sep)(?P<year>\d{{4}}|\d\d)({_TIME}{_OFFSET}?)?")
 _MONTH_DAY = re.compile(rf"(?P<month>[A-Za-z]{{3,9}})(?P<s1>[- ])\d{{1,2}}(?P<s2>,? |-)\d{{4}}({_TIME})?")
-_DAY_MONTH = re.compile(rf"\d{{1,2}}(?P<s1>[- ])(?P<month>[A-Za-z]{{3,9}})(?P<s2>[- ])\d{{4}}({_TIME})?")
-_MONTH_YEAR = re.compile(r"(?P<month>[A-Za-z]{3,9})(?P<s1>[- ])\d{4}")
+_DAY_MONTH = re.compile(rf"\d{{1,2}}(?P<s1>[- ])(?P<month>[A-Za-z]{{3,9}})(?P<s2>[- ])(?P<year>\d{{4}}|\d\d)({_TIME})?")
+_MONTH_YEAR = re.compile(r"(?P<month>[A-Za-z]{3,9})(?P<s1>[- ])(?P<year>\d{4}|\d\d)")
 _QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])")
 _SHAPES = (_ISO, _YEAR_FIRST, _YEAR_LAST, _MONTH_DAY, _DAY_MONTH, _MONTH_YEAR, _QUARTER)
 _MONTHS = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
@@ -253,16 +253,21 @@ def _formats(text: str) -> tuple[str, ...]:
     clock = ""
     if part.get("hour"):
         clock = f"{part['gap']}{'%I' if part['half'] else '%H'}:%M" + (":%S" if part["second"] else "")
-        clock += (".%f" if part["fraction"] else "") + (part["half"] or "").replace((part["half"] or "").strip(), "%p")
+        half = " %p" if (part["half"] or "").startswith(" ") else "%p"
+        clock += (".%f" if part["fraction"] else "") + (half if part["half"] else "")
     clock += "%z" if part.get("offset") else ""
     if match.re is _YEAR_FIRST or match.re is _ISO:  # with AM or PM
         return ("%Y-%m-%d" + clock.replace(part["gap"], " ", 1),)
+    year = "%y" if len(part.get("year") or "") == 2 else "%Y"
     if match.re is _YEAR_LAST:
-        return tuple(first + part["sep"] + second + part["sep"] + "%Y" + clock for first, second in _ORDERS)
+        orders = [(*order, year) for order in _ORDERS] + [("%y", "%m", "%d")] * (year == "%y" and part["sep"] == "-")
+        return tuple(part["sep"].join(order) + clock for order in orders)
     month = "%b" if len(part["month"]) == 3 else "%B"
     if match.re is _MONTH_DAY:
         return (f"{month}{part['s1']}%d{part['s2']}%Y{clock}",)
-    return (f"%d{part['s1']}{month}{part['s2']}%Y{clock}" if match.re is _DAY_MONTH else f"{month}{part['s1']}%Y",)
+    if match.re is _MONTH_YEAR:
+        return (f"{month}{part['s1']}{year}",)
+    return (f"%d{part['s1']}{month}{part['s2']}{year}{clock}",)
 
 
 _ORDERS = (("%d", "%m"), ("%m", "%d"))

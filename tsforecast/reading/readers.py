@@ -14,8 +14,9 @@ from tsforecast.datasets import dataset_names, load_dataset
 from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
 from tsforecast.ingesting.dataset import is_dataset, open_dataset
 from tsforecast.panel import Panel
-from tsforecast.reading.across import HEADER, dates_across, read_across
+from tsforecast.reading.across import dates_across, read_across
 from tsforecast.reading.cells import Source
+from tsforecast.reading.columns import HEADER
 from tsforecast.reading.delimited import Text, holds_rows, read_rows, read_table, read_text
 from tsforecast.reading.frames import FrameOptions, check_options, read_frame
 from tsforecast.reading.inference import season_unsaid
@@ -75,10 +76,10 @@ def read_panel(
     tables = [path if is_parquet(path) else read_text(path, sep, encoding) for path in paths]
     texts = [table for table in tables if isinstance(table, Text)]
     if layout in ("auto", "rows") and len(tables) == 1 and texts and dates_across(texts[0]):
-        frame, source = read_across(texts[0])
+        frame, source, notes = read_across(texts[0], options.pop("id", None))
         options["time"] = options.get("time") or HEADER
-        options["id"] = None if options.get("id") == texts[0].header[0] else options.get("id")
-        return read_frame(frame, layout="wide", source=source, **options)
+        panel = read_frame(frame, layout="wide", source=source, **options)
+        return replace(panel, notes=(*panel.notes, *notes))
     if layout == "rows" or (layout == "auto" and len(texts) == len(tables) and all(map(holds_rows, texts))):
         if len(texts) < len(tables):
             raise ConfigError("layout='rows' is for text files; a parquet file is long or wide")
