@@ -147,6 +147,54 @@ def test_a_year_of_two_digits_is_one_from_1969_to_2068(texts, first, freq):
     assert panel.times[0] == np.datetime64(first) and panel.freq.name == freq
 
 
+@pytest.mark.parametrize(
+    ("texts", "first", "freq"),
+    [
+        (["2024M11", "2024M12", "2025M1"], "2024-11-01", "MS"),
+        (["11/2024", "12/2024", "1/2025"], "2024-11-01", "MS"),
+        (["Q3 2024", "Q4 2024", "Q1 2025"], "2024-07-01", "QS"),
+        (["Q3-2024", "Q4-2024", "Q1-2025"], "2024-07-01", "QS"),
+        (["2020-W52", "2020-W53", "2021-W01"], "2020-12-21", "W-MON"),
+        (["2020W52", "2020W53", "2021W01"], "2020-12-21", "W-MON"),
+        (["20240229T2300", "20240301T0000", "20240301T0100"], "2024-02-29T23", "h"),
+        (["20240229 23:00:00", "20240301 00:00:00", "20240301 01:00:00"], "2024-02-29T23", "h"),
+        (["29/02/2024, 23:00", "01/03/2024, 00:00", "01/03/2024, 01:00"], "2024-02-29T23", "h"),
+        (["2024-02-29, 23:00", "2024-03-01, 00:00", "2024-03-01, 01:00"], "2024-02-29T23", "h"),
+        (["May 2024", "June 2024", "July 2024"], "2024-05-01", "MS"),
+        (["May 2022", "May 2023", "May 2024"], "2022-05-01", "YS-MAY"),
+        (["01/01/2022", "01/01/2023", "01/01/2024"], "2022-01-01", "YS-JAN"),
+        (["01/01/2022", "02/02/2022", "03/03/2022"], "2022-01-01", None),
+    ],
+)
+def test_months_quarters_weeks_and_hours_are_read_as_statistical_offices_and_spreadsheets_write_them(
+    texts, first, freq
+):
+    """Where day and month could be swapped and are the same, nothing is ambiguous."""
+    frame = days(1, 2, 3).assign(ds=texts)
+    if freq is None:
+        assert "irregular" in refusal(frame), "and these days lie on no grid"
+        return
+    panel = read_frame(frame)
+    assert panel.times[0] == np.datetime64(first) and panel.freq.name == freq
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"])
+def test_hours_without_anything_between_are_no_steps(form):
+    hours = pd.date_range("2024-02-28", periods=60, freq="h")
+    frame = pd.DataFrame({"ds": hours.strftime(form).astype("int64"), "y": range(60)})
+    assert f"integers that look like dates ({frame['ds'][0]} to {frame['ds'][59]}); say so" in refusal(frame)
+    assert read_frame(frame, date_format=form).freq.name == "h"
+    assert read_frame(frame.assign(ds=(hours - pd.Timestamp(0)) // pd.Timedelta("1s"))).freq.name == "3600", "of Unix"
+
+
+def test_a_shape_that_is_not_known_is_guessed_and_asked_for():
+    frame = pd.DataFrame({"at": [f"{d:%d%b%Y}" for d in pd.date_range("2024-01-30", periods=5)], "y": range(5)})
+    assert "if '30Jan2024' of column 'at' is a time, say so with --time 'at' --date-format '%d%b%Y'" in refusal(frame)
+    assert read_frame(frame, time="at", date_format="%d%b%Y").freq.name == "D"
+    frame["at"] = [f"day {k}" for k in range(5)]
+    assert read_frame(frame).notes[0] == "columns taken: time: the position of the row, target 'y'", "control: no date"
+
+
 def test_of_three_short_numbers_the_year_must_be_told_apart():
     frame = days(1, 2, 3).assign(ds=["10-11-12", "11-11-12", "12-11-12"])
     message = refusal(frame)

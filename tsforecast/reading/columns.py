@@ -12,7 +12,7 @@ import pandas as pd
 
 from tsforecast.errors import DataError, did_you_mean, listing
 from tsforecast.reading.cells import Source, naming_columns, numbers, otherwise_written, series_codes
-from tsforecast.reading.dates import looks_like_dates
+from tsforecast.reading.spelling import looks_like_dates, otherwise_dated
 
 __all__ = [
     "COUNTED", "HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns",
@@ -114,11 +114,10 @@ def choose_columns(
         target = target or found.take("y" in frame.columns and bool(usual or hist or futr), "y")
 
     time = time or found.time(naming) or (ROW_LABEL if ROW_LABEL in frame.columns else None)
-    if time is None and not (source.positions or layout == "wide" or len(frame.columns) == 1):
-        raise found.unclear(
-            "no column holds dates or counts steps",
-            "--time, --target and --id, or with --layout wide if each row is a step",
-        )
+    hint = otherwise_dated(frame[found.of("text")]) if time is None and layout != "wide" else ""
+    if time is None and (hint or not (source.positions or layout == "wide" or len(frame.columns) == 1)):
+        which = "--time (its form with --date-format), --target and --id, or with --layout wide if each row is a step"
+        raise found.unclear("no column holds dates or counts steps", which, hint)
     found.set_aside_row_numbers(time)
     texts = [] if layout == "wide" else found.of("text")
     if texts and not naming:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,20 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.reading.cells import Source, numbers
+from tsforecast.reading.spelling import OFFSET, as_iso, formats_of
 
-__all__ = ["Offsets", "Spelling", "Stamps", "looks_like_dates", "parse_stamps", "read_stamps"]
+__all__ = ["Offsets", "Spelling", "Stamps", "parse_stamps", "read_stamps"]
 
-_TIME = r"(?P<gap>[T ]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.]\d+)?)?(?P<half> ?[AaPp][Mm])?"
-_OFFSET = r"(?P<offset> ?(Z|UTC|[+-]\d{2}:?(\d{2})?))"
-_ISO = re.compile(rf"\d{{4}}-\d{{2}}(-\d{{2}}({_TIME}{_OFFSET}?)?)?")
-_YEAR_FIRST = re.compile(rf"\d{{4}}(?P<sep>[-/.])\d{{1,2}}(?P<day>(?P=sep)\d{{1,2}})?({_TIME}{_OFFSET}?)?")
-_YEAR_LAST = re.compile(rf"\d{{1,2}}(?P<sep>[-/.])\d{{1,2}}(?P=sep)(?P<year>\d{{4}}|\d\d)({_TIME}{_OFFSET}?)?")
-_MONTH_DAY = re.compile(rf"(?P<month>[A-Za-z]{{3,9}})(?P<s1>[- ])\d{{1,2}}(?P<s2>,? |-)\d{{4}}({_TIME})?")
-_DAY_MONTH = re.compile(rf"\d{{1,2}}(?P<s1>[- ])(?P<month>[A-Za-z]{{3,9}})(?P<s2>[- ])(?P<year>\d{{4}}|\d\d)({_TIME})?")
-_MONTH_YEAR = re.compile(r"(?P<month>[A-Za-z]{3,9})(?P<s1>[- ])(?P<year>\d{4}|\d\d)")
-_QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])")
-_SHAPES = (_ISO, _YEAR_FIRST, _YEAR_LAST, _MONTH_DAY, _DAY_MONTH, _MONTH_YEAR, _QUARTER)
-_MONTHS = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+_COMPACT = ("%Y%m%d", "%Y%m", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
+_DIGITS = ((1700, 2200, 10_000), (1, 12, 100), (1, 31, 100), (0, 23, 100), (0, 59, 100), (0, 59, 100))
+"""Least, most and size of the parts of such a number, from the year on."""
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
@@ -74,18 +65,6 @@ class Stamps(NamedTuple):
             sign = "-" if offsets.least < 0 else "+"
             return Stamps(times, wall, f"UTC{sign}{hours:02d}:{minutes:02d}" if offsets.least else "UTC")
         return Stamps(wall, wall, None) if offsets.days else Stamps(times, times, "UTC")  # days: of a summer time
-
-
-def looks_like_dates(sample: Iterable[object]) -> bool:
-    """Whether most of a few text cells are shaped like dates."""
-    texts = [str(cell).strip() for cell in sample]
-    return 2 * sum(_shape(text) is not None for text in texts) > len(texts)
-
-
-def _shape(text: str) -> re.Match[str] | None:
-    match = next((match for shape in _SHAPES if (match := shape.fullmatch(text))), None)
-    named = match is not None and "month" in match.groupdict()
-    return None if match is None or (named and match["month"][:3].lower() not in _MONTHS) else match
 
 
 def read_stamps(column: pd.Series, date_format: str | None, source: Source) -> Stamps:
@@ -167,7 +146,7 @@ def _from_integers(column: pd.Series, date_format: str | None, source: Source, s
         return Stamps(stamps, stamps, None)
     if date_format is not None:
         return _from_texts(pd.Series(steps).astype(str), date_format, column.name, source, None)
-    guess = next((f for f, fits in (("%Y%m%d", _like_days(steps)), ("%Y%m", _like_months(steps))) if fits), None)
+    guess = next((form for form in _COMPACT if _like(steps, form)), None)
     if guess is not None and spelling is None:
         raise source.error(
             f"the time column '{column.name}' holds integers that look like dates ({steps[0]} to {steps[-1]}); "
@@ -176,15 +155,14 @@ def _from_integers(column: pd.Series, date_format: str | None, source: Source, s
     return Stamps(steps, steps, None, Spelling("", ""))
 
 
-def _like_days(steps: npt.NDArray[np.int64]) -> bool:
-    year, month, day = steps // 10_000, steps // 100 % 100, steps % 100
-    return bool(((year >= 1700) & (year <= 2200) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
-
-
-def _like_months(steps: npt.NDArray[np.int64]) -> bool:
-    year, month = steps // 100, steps % 100
-    inside = bool(((year >= 1700) & (year <= 2200) & (month >= 1) & (month <= 12)).all())
-    return inside and len(np.unique(year)) > 1  # within one year, counting from 190001 is as good a reading
+def _like(steps: npt.NDArray[np.int64], form: str) -> bool:
+    """Whether all of these whole numbers are dates, written without anything between. Months within one year are not:
+    counting from 190001 is as good a reading."""
+    rest, inside = steps, True
+    for least, most, size in reversed(_DIGITS[: form.count("%")]):
+        part, rest = rest % size, rest // size
+        inside &= bool(((least <= part) & (part <= most)).all())
+    return inside and not rest.any() and (form != "%Y%m" or len(np.unique(steps // 100)) > 1)
 
 
 def _from_texts(
@@ -201,13 +179,14 @@ def _from_texts(
         return source.place(i if codes is None else int(np.argmax(codes == i)))
 
     first = spelling.first if spelling is not None and spelling.form else texts.iloc[0]
-    formats = _formats(first) if date_format is None else (date_format,)
+    formats = formats_of(first) if date_format is None else (date_format,)
     if spelling is not None and spelling.form:
         formats = (spelling.form,)
-    written = texts if date_format is not None else _as_iso(texts, first)
+    written = texts if date_format is not None else as_iso(texts, first)
     readings = [(_parse(written, form), form) for form in formats]
     whole = [(times, form) for times, form in readings if times.notna().all()]
-    if len(whole) > 1:
+    if len(whole) > 1 and not all(times.equals(whole[0][0]) for times, _ in whole):
+        whole = [whole[0], next(other for other in whole if not other[0].equals(whole[0][0]))]
         differs = int(np.argmax(whole[0][0].to_numpy() != whole[1][0].to_numpy()))
         days = [times.iloc[differs].date() for times, _ in whole]
         raise source.error(
@@ -227,52 +206,6 @@ def _from_texts(
     return _with_offsets(written, times, form)._replace(spelling=Spelling(first, form))
 
 
-def _as_iso(texts: pd.Series, first: str) -> pd.Series:
-    """Quarters and 1990/1/1 0:00 in the spelling of ISO 8601; every other text as it is. The first decides."""
-    match = _shape(first)
-    if match is not None and match.re is _QUARTER:
-        return texts.str.replace(_QUARTER, lambda m: f"{m[1]}-{3 * int(m[2]) - 2:02d}", regex=True)
-    if match is None or match.re is not _YEAR_FIRST:
-        return texts
-    short = re.compile(r"^(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?(?:[T ]+(\d{1,2})(?=:))?")
-    return texts.str.replace(
-        short,
-        lambda m: f"{m[1]}-{m[2]:0>2}" + (f"-{m[3]:0>2}" if m[3] else "") + (f" {m[4]:0>2}" if m[4] else ""),
-        regex=True,
-    )
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    """The ways in which a text can be read, as strptime formats; none where it has no date's shape."""
-    match = _shape(text)
-    if match is None:
-        return ()
-    if match.re in (_ISO, _YEAR_FIRST, _QUARTER) and not match.groupdict().get("half"):
-        return ("ISO8601",)
-    part = match.groupdict()
-    clock = ""
-    if part.get("hour"):
-        clock = f"{part['gap']}{'%I' if part['half'] else '%H'}:%M" + (":%S" if part["second"] else "")
-        half = " %p" if (part["half"] or "").startswith(" ") else "%p"
-        clock += (".%f" if part["fraction"] else "") + (half if part["half"] else "")
-    clock += "%z" if part.get("offset") else ""
-    if match.re is _YEAR_FIRST or match.re is _ISO:  # with AM or PM
-        return ("%Y-%m-%d" + clock.replace(part["gap"], " ", 1),)
-    year = "%y" if len(part.get("year") or "") == 2 else "%Y"
-    if match.re is _YEAR_LAST:
-        orders = [(*order, year) for order in _ORDERS] + [("%y", "%m", "%d")] * (year == "%y" and part["sep"] == "-")
-        return tuple(part["sep"].join(order) + clock for order in orders)
-    month = "%b" if len(part["month"]) == 3 else "%B"
-    if match.re is _MONTH_DAY:
-        return (f"{month}{part['s1']}%d{part['s2']}%Y{clock}",)
-    if match.re is _MONTH_YEAR:
-        return (f"{month}{part['s1']}{year}",)
-    return (f"%d{part['s1']}{month}{part['s2']}{year}{clock}",)
-
-
-_ORDERS = (("%d", "%m"), ("%m", "%d"))
-
-
 def _parse(texts: pd.Series, form: str) -> pd.Series:
     utc = form == "ISO8601" or "%z" in form
     try:
@@ -287,7 +220,7 @@ def _with_offsets(texts: pd.Series, times: pd.Series, form: str) -> Stamps:
     instants = wall = times.to_numpy().astype("datetime64[us]")
     given = False
     if form == "ISO8601" or "%z" in form:
-        bare = texts.str.replace(rf"(:\d{{2}}(?:\.\d+)?){_OFFSET}$", r"\1", regex=True)
+        bare = texts.str.replace(rf"(:\d{{2}}(?:\.\d+)?){OFFSET}$", r"\1", regex=True)
         given = bool((bare != texts).any())
         if given:
             wall = _parse(bare, form.replace("%z", "")).to_numpy().astype("datetime64[us]")

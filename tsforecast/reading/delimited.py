@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from tsforecast.errors import DataError
 from tsforecast.reading.cells import MISSING, Source
-from tsforecast.reading.dates import looks_like_dates
+from tsforecast.reading.spelling import looks_like_dates
 
 __all__ = [
     "Text",
