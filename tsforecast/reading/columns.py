@@ -139,20 +139,12 @@ def _notes(
 ) -> tuple[str, ...]:
     """What was taken for what, in words: nothing to say of named columns or a plain `unique_id, ds, y`."""
     notes = []
-    if {name for name in (*naming, time, *values) if name is not None} - {
-        *named,
-        "unique_id",
-        "ds",
-        "y",
-    } or time is None:
-        what = (
-            f"{len(values)} series, one per {'line' if time == HEADER else 'column'}"
-            if wide
-            else f"target '{values[0]}'"
-        )
-        by_name = " and ".join(f"'{name}'" for name in naming)
+    if time is None or {*naming, time, *values} - {*named, "unique_id", "ds", "y"}:
+        each = "line" if time == HEADER else "column"
+        what = f"{len(values)} series, one per {each}" if wide else f"target '{values[0]}'"
         by = f"time '{time}'" if time is not None else "time: the position of the row"
-        notes.append(f"columns taken: {by}, {what}" + (f", series named by {by_name}" if naming else ""))
+        together = " and ".join(f"'{name}'" for name in naming)
+        notes.append(f"columns taken: {by}, {what}" + (f", series named by {together}" if naming else ""))
     empty = found.of("empty")
     unused = [name for name in found.frame.columns if name not in {*found.used, *values, *empty}]
     if wide and empty:
