@@ -67,6 +67,13 @@ def test_whole_numbers_that_name_series_are_asked_for_where_times_repeat() -> No
     assert read_panel(frame, id="store").ids == ("1", "2")
 
 
+@pytest.mark.parametrize(("first", "said"), [(45_292, True), (0, False), (100_000, False)])
+def test_day_numbers_of_a_spreadsheet_are_pointed_out(first: int, said: bool) -> None:
+    panel = read_panel(pd.DataFrame({"date": np.arange(first, first + 60), "value": VALUES}))
+    assert any("spreadsheet's day numbers" in note for note in panel.notes) == said
+    assert np.datetime64("1899-12-30") + 45_292 == np.datetime64("2024-01-01")
+
+
 def test_a_year_beside_a_quarter_is_no_time_yet() -> None:
     frame = pd.DataFrame({"year": np.repeat(range(1960, 1980), 4), "quarter": [1, 2, 3, 4] * 20, "gdp": np.ones(80)})
     with pytest.raises(DataError, match=r"1960 occurs 4 times .*; where two columns make the time, such as year and"):

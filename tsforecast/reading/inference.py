@@ -14,6 +14,8 @@ from tsforecast.reading.cells import Source
 
 __all__ = ["Pattern", "infer_frequency", "season_unsaid", "settle_grid"]
 
+EXCEL = 36_526, 73_051  # 2000-01-01 and 2100-01-01 in days since 1899-12-30
+
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
@@ -143,6 +145,8 @@ def inferred(pattern: Pattern, tz: str | None, where: str) -> tuple[Frequency, s
         scale = next((s for s in (1, 10**3, 10**6, 10**9) if _looks_like_unix(int(first) // s) and not usual % s), None)
         if scale is not None and usual >= 60 * scale:
             said += "; if these are Unix times, write them as dates, and the season is found"
+        elif EXCEL[0] <= first < EXCEL[1]:
+            said += "; if these are a spreadsheet's day numbers, write them as dates, and the season is found"
         return Frequency("integer", usual, int(first) % usual), said
     if pattern.midnight and usual >= 28 * DAY and (grid := _monthly(pattern, tz)) is not None:
         return grid, f"frequency {grid.name}, inferred"
