@@ -60,6 +60,7 @@ def small(recipe: LSTM) -> LSTM:
     return replace(recipe, input_size=48, patch_size=24, hidden_size=8, num_layers=1)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.usefixtures("one_thread")
 def test_a_peer_that_repeats_the_last_value_gets_the_official_owa_of_naive(tmp_path, capsys, monkeypatch) -> None:
@@ -80,6 +81,7 @@ def test_a_peer_that_repeats_the_last_value_gets_the_official_owa_of_naive(tmp_p
     assert "(1 steps)" in said or "(2 steps)" in said  # whichever was there sooner
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_the_speed_of_steps_and_origins_is_printed_without_other_libraries(capsys, monkeypatch) -> None:
     monkeypatch.setattr(rolling_origins, "RECIPE", small(rolling_origins.RECIPE))

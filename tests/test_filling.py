@@ -108,7 +108,7 @@ def test_gaps_cost_a_ridge_an_eighth_at_most_where_the_mean_in_their_place_costs
 
 def test_what_a_gap_is_filled_with_never_comes_from_after_the_cutoff() -> None:
     """And a value before it is looked at: the control."""
-    holed = with_holes(waves(), 0.1, 12)
+    holed = with_holes(waves(n=1), 0.1, 12)
     whole = panel(*holed, season_length=DAY)
     cutoff = whole.ends - 10 * HORIZON
     answers = []
