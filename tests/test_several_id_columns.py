@@ -52,12 +52,14 @@ def test_a_column_whose_name_has_a_comma_is_one_column() -> None:
     ("id", "said"),
     [
         ("store,itme", r"there is no column 'itme'; did you mean 'item'\?"),
+        (3, "there is no column '3'"),
+        (["store", 3], "there is no column '3'"),
         ("store,store", "column 'store' is given two roles"),
         ("store", "duplicate time: series 'north', 2024-01-01 occurs 2 times"),
         (None, r"2 columns of text could name the series \(store, item\).* several together with --id store,item"),
     ],
 )
-def test_what_does_not_tell_series_apart_is_refused(id: str | None, said: str) -> None:
+def test_what_does_not_tell_series_apart_is_refused(id: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
         read_panel(sales(), id=id)
 

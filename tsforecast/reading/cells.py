@@ -124,9 +124,10 @@ def _float(text: str) -> tuple[float, bool]:
 
 def naming_columns(id: str | Sequence[str] | None, columns: Collection[str]) -> tuple[str, ...]:
     """The columns that were said to name the series: none, one, or several, which a text has with commas between."""
-    if id is None or not isinstance(id, str):
-        return tuple(id or ())
-    return (id,) if id in columns or "," not in id else tuple(name.strip() for name in id.split(","))
+    if id is None or isinstance(id, list | tuple):
+        return tuple(map(str, id or ()))
+    name = str(id)
+    return (name,) if name in columns or "," not in name else tuple(part.strip() for part in name.split(","))
 
 
 def series_codes(
