@@ -203,6 +203,13 @@ def test_of_three_short_numbers_the_year_must_be_told_apart():
     assert "ambiguous" in refusal(frame.assign(ds=["01/02/20", "01/03/20", "01/04/20"]))
 
 
+def test_with_dots_the_day_comes_first():
+    frame = days(1, 2, 3).assign(ds=["03.04.2024", "04.04.2024", "05.04.2024"])
+    assert read_frame(frame).freq.name == "D" and read_frame(frame).times[0] == np.datetime64("2024-04-03")
+    assert read_frame(frame, date_format="%m.%d.%Y").freq.name == "MS (day 4)", "unless it is said"
+    assert "'04.13.2024' in the time column 'ds' cannot be read" in refusal(frame.assign(ds=["04.13.2024"] * 3))
+
+
 def test_a_date_that_cannot_be_read_names_its_row():
     frame = days(1, 2, 3).assign(ds=["2024-01-01", "2024-01-02", "2024-13-02"])
     assert "row 2: '2024-13-02' in the time column 'ds' cannot be read; write dates like 2024-02-29" in refusal(frame)

@@ -102,7 +102,8 @@ def formats_of(text: str) -> tuple[str, ...]:
         return ("%Y-%m-%d" + clock.replace(part["gap"], " ", 1),)
     year = "%y" if len(part.get("year") or "") == 2 else "%Y"
     if match.re is _YEAR_LAST:
-        orders = [(*order, year) for order in _ORDERS] + [("%y", "%m", "%d")] * (year == "%y" and part["sep"] == "-")
+        known = _ORDERS[: 1 if part["sep"] == "." else 2]  # nobody writes the month first before a dot
+        orders = [(*order, year) for order in known] + [("%y", "%m", "%d")] * (year == "%y" and part["sep"] == "-")
         return tuple(part["sep"].join(order) + clock for order in orders)
     months = ("%b", "%B") if part["month"].lower() == "may" else ("%b",) if len(part["month"]) == 3 else ("%B",)
     if match.re is _MONTH_DAY:
