@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_cases import assert_same, both, long_table, write
+from ingest_cases import TINY, assert_same, both, long_table, write
 from real_data import DATA, needs_data
 
 from tsforecast.ingesting.ingest import Sizes
@@ -240,3 +241,26 @@ def test_real_files_are_ingested_or_refused_as_they_are_read(tmp_path, name, opt
         assert pieces == whole
     else:
         assert_same(DATA / name, tmp_path / "d", sizes, **options)
+
+
+@pytest.mark.parametrize("days", [5, 14])
+def test_a_first_block_whose_days_and_months_are_the_same_settles_nothing(days: int, tmp_path: Path) -> None:
+    """The first of January fills the first blocks, and 02/01 after it is the second of January or the first of
+    February: the thirteenth, which tells, comes too late for a table that is read in blocks."""
+    hours = pd.date_range("2024-01-01", periods=24 * days, freq="h")
+    table = pd.DataFrame({"ds": hours.strftime("%d/%m/%Y %H:%M"), "y": range(len(hours))})
+    file, tiny = tmp_path / "a.csv", replace(TINY, block=200)
+    table.to_csv(file, index=False)
+    whole, pieces = both(file, tmp_path / "set", sizes=tiny)
+    assert "ambiguous: 02/01/2024 00:00 may be 2024-01-02 or 2024-02-01" in str(pieces)
+    assert ("ambiguous" in str(whole)) == (days < 13)
+    assert_same(file, tmp_path / "set", sizes=tiny, date_format="%d/%m/%Y %H:%M")
+
+
+def test_a_first_block_of_may_is_read_as_the_months_after_it_are_written(tmp_path: Path) -> None:
+    days = pd.date_range("2024-05-20", periods=40)
+    for form in ("%d %B %Y", "%d %b %Y"):
+        table = pd.DataFrame({"ds": days.strftime(form), "y": range(40)})
+        table.to_csv(tmp_path / "a.csv", index=False)
+        panel = assert_same(tmp_path / "a.csv", tmp_path / "set", sizes=replace(TINY, block=60))
+        assert panel.freq.name == "D"

@@ -165,7 +165,7 @@ class _Clock:
                 f"{block.source.place(0)}: the times in column '{self.time}' are of another kind or zone here than "
                 "in the rows before; write them alike in all files"
             )
-        self.dates, self.tz, self.spelling = dates, stamps.tz, self.spelling or stamps.spelling
+        self.dates, self.tz, self.spelling = dates, stamps.tz, stamps.spelling or self.spelling
         if stamps.offsets is not None:
             self.offsets = stamps.offsets if self.offsets is None else self.offsets.joined(stamps.offsets)
         return stamps

@@ -46,7 +46,7 @@ def read_across(file: Text, id: str | Sequence[str] | None) -> tuple[pd.DataFram
     """
     names = _names(file)
     naming = naming_columns(id, names) or tuple(names)
-    if id is None and len(names) > 1:
+    if not id and len(names) > 1:
         raise file.error(
             f"dates run across the columns from '{file.header[len(names)]}' on, behind {len(names)} others "
             f"({listing(names)}); say which of them name the series of each line with --id, several with commas between"

@@ -20,11 +20,11 @@ _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 class Spelling(NamedTuple):
-    """How a whole column is read, settled by the first part of it: texts by one format, after the shape of the first;
-    without a format, whole numbers that count steps."""
+    """How a whole column is read, settled by its first parts: texts after the shape of the first, by one format or one
+    of several that have said the same so far; without a format, whole numbers that count steps."""
 
     first: str
-    form: str
+    forms: tuple[str, ...]
 
 
 class Offsets(NamedTuple):
@@ -81,7 +81,7 @@ def parse_stamps(
     column: pd.Series, date_format: str | None, source: Source, spelling: Spelling | None = None
 ) -> Stamps:
     """A part of a time column, with offsets that are to be joined with those of other parts and settled: see
-    `read_stamps`. The first part finds the spelling, the others are given it."""
+    `read_stamps`. The first part finds the spelling, each other one is given that of the part before."""
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     if pd.api.types.is_object_dtype(column.dtype) and pd.api.types.infer_dtype(column, skipna=True) in (
@@ -104,7 +104,7 @@ def parse_stamps(
         return _from_integers(column, date_format, source, spelling)
     codes, found = pd.factorize(column)
     texts = pd.Series(found).astype(str).str.strip()  # each different text is read once
-    dates = spelling is not None and spelling.form
+    dates = spelling is not None and spelling.forms
     if not dates and texts.str.fullmatch(r"[+-]?\d+(?:\.0*)?").all():
         return _from_integers(column, date_format, source, spelling)
     stamps = _from_texts(texts, date_format, column.name, source, codes, spelling)
@@ -152,7 +152,7 @@ def _from_integers(column: pd.Series, date_format: str | None, source: Source, s
             f"the time column '{column.name}' holds integers that look like dates ({steps[0]} to {steps[-1]}); "
             f"say so with date_format='{guess}' (--date-format), or count the steps 0, 1, 2, ..."
         )
-    return Stamps(steps, steps, None, Spelling("", ""))
+    return Stamps(steps, steps, None, Spelling("", ()))
 
 
 def _like(steps: npt.NDArray[np.int64], form: str) -> bool:
@@ -178,10 +178,8 @@ def _from_texts(
     def place(i: int) -> str:
         return source.place(i if codes is None else int(np.argmax(codes == i)))
 
-    first = spelling.first if spelling is not None and spelling.form else texts.iloc[0]
-    formats = formats_of(first) if date_format is None else (date_format,)
-    if spelling is not None and spelling.form:
-        formats = (spelling.form,)
+    first, formats = spelling if spelling is not None and spelling.forms else (texts.iloc[0], ())
+    formats = formats or (formats_of(first) if date_format is None else (date_format,))
     written = texts if date_format is not None else as_iso(texts, first)
     readings = [(_parse(written, form), form) for form in formats]
     whole = [(times, form) for times, form in readings if times.notna().all()]
@@ -203,7 +201,7 @@ def _from_texts(
             "2024-02-29 or 2024-02-29 13:00, or give their date_format (--date-format)"
         )
     times, form = whole[0]
-    return _with_offsets(written, times, form)._replace(spelling=Spelling(first, form))
+    return _with_offsets(written, times, form)._replace(spelling=Spelling(first, tuple(form for _, form in whole)))
 
 
 def _parse(texts: pd.Series, form: str) -> pd.Series:
