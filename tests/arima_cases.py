@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-from tsforecast.forecast import Forecast
+from tsforecast.contract import Forecast
 from tsforecast.frequency import Frequency
 from tsforecast.models.arima_likelihood import Order
 from tsforecast.panel import Panel

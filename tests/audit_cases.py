@@ -10,8 +10,8 @@ import numpy as np
 from cases import HORIZON, sensors
 
 from tsforecast.auditing.audit import ModelAudit, run_audit
+from tsforecast.contract import QUANTILES, Forecast
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES, Forecast
 from tsforecast.panel import Panel, View
 
 PLAN = Plan(horizon=HORIZON, n_windows=4)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tsforecast.forecast import Forecast
+from tsforecast.contract import Forecast
 from tsforecast.panel import Panel, View
 
 

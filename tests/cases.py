@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tsforecast.contract import Forecaster
 from tsforecast.folds import Fold, Plan, make_folds
-from tsforecast.forecast import Forecaster
 from tsforecast.frequency import DAY, Frequency
 from tsforecast.models.arima import ARIMA, AutoARIMA
 from tsforecast.models.linear import Ridge

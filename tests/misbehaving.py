@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from tsforecast import progress
+from tsforecast.contract import FittedModel, Forecast
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import DataError
-from tsforecast.forecast import FittedModel, Forecast
 from tsforecast.models.naive import Naive
 from tsforecast.panel import Panel, View
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import Forecast
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecast
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
 from tsforecast.results import BacktestResult

@@ -20,8 +20,8 @@ from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from tsforecast.auditing.audit import run_audit
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import QUANTILES, Fitted, Forecast, Forecaster, level_quantiles
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES, Fitted, Forecast, Forecaster, level_quantiles
 from tsforecast.models.naive import Naive, SeasonalNaive
 from tsforecast.panel import Panel, View
 from tsforecast.reading.readers import read_panel

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from arima_cases import arma, panel, parameters, sarimax, upper, walk
 
+from tsforecast.contract import Forecast
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.forecast import Forecast
 from tsforecast.models import arima_fit
 from tsforecast.models.arima import ARIMA, AutoARIMA
 from tsforecast.models.arima_order import Bounds

@@ -13,8 +13,8 @@ import pytest
 from cases import HORIZON, sensors
 
 from tsforecast.auditing.audit import Audit, run_audit
+from tsforecast.contract import QUANTILES, Forecast
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES, Forecast
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive
 from tsforecast.panel import Panel, View

@@ -12,7 +12,7 @@ import pytest
 from audit_cases import PLAN, Numbers, Simple, audited, last, peeks, says
 from cases import HORIZON, sensors
 
-from tsforecast.forecast import Failure, Forecast
+from tsforecast.contract import Failure, Forecast
 from tsforecast.panel import Panel, View
 
 

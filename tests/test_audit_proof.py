@@ -12,7 +12,7 @@ import pytest
 from audit_cases import PLAN, Simple, audited, last
 from cases import sensors
 
-from tsforecast.forecast import Forecast
+from tsforecast.contract import Forecast
 from tsforecast.panel import Panel, View
 
 # ---- data of its own

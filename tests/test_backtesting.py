@@ -15,9 +15,9 @@ from cases import DAILY, HORIZON, clock, panel, sensors
 
 from tsforecast import progress
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import Failure, Forecast
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Failure, Forecast
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel, View
 from tsforecast.results import TABLES, BacktestResult

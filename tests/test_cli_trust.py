@@ -14,7 +14,7 @@ import pytest
 from commands import Command, Done, run_with
 
 from tsforecast import study
-from tsforecast.forecast import Forecast
+from tsforecast.contract import Forecast
 from tsforecast.models import MODELS
 from tsforecast.models.naive import Naive
 from tsforecast.panel import Panel

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from cases import DAILY, HORIZON, INTEGER, NETS, RECIPES, folds, panel, panel_for, sensors
 
+from tsforecast.contract import QUANTILES, Fitted, Forecast, Forecaster
 from tsforecast.errors import DataError
-from tsforecast.forecast import QUANTILES, Fitted, Forecast, Forecaster
 from tsforecast.panel import Panel, View
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)

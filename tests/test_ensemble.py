@@ -14,10 +14,10 @@ from kept_runs import finished_tasks, kept, twelve
 from misbehaving import Several
 
 from tsforecast.backtesting import make_job, run_backtest
+from tsforecast.contract import Failure, Forecast
 from tsforecast.ensemble import mean_forecast, members_of
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Failure, Forecast
 from tsforecast.models.naive import Naive
 from tsforecast.models.recurrent import LSTM
 from tsforecast.panel import Panel

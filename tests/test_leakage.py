@@ -13,8 +13,8 @@ import pytest
 from cases import HORIZON, RECIPES, folds, panel, panel_for, poisoned, sensors
 
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import QUANTILES, Forecast, Forecaster
 from tsforecast.folds import Fold, Plan
-from tsforecast.forecast import QUANTILES, Forecast, Forecaster
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive
 from tsforecast.panel import Future, Panel, View

@@ -10,8 +10,8 @@ import pytest
 import torch
 from cases import HORIZON, folds, panel, sensors
 
+from tsforecast.contract import QUANTILES
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.forecast import QUANTILES
 from tsforecast.models.least_squares import _spread
 from tsforecast.models.linear import Ridge, _products
 from tsforecast.models.naive import Naive, SeasonalNaive

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tsforecast.contract import QUANTILES, Forecast, Forecaster
 from tsforecast.errors import ConfigError
-from tsforecast.forecast import QUANTILES, Forecast, Forecaster
 from tsforecast.frequency import Frequency
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel, View

@@ -16,8 +16,8 @@ from small_runs import FailsOn, panel_of, trends, walks
 
 from tsforecast.api import backtest
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import Forecast
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecast
 from tsforecast.judging.persistence import changes, persistence
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel

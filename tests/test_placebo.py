@@ -16,9 +16,9 @@ from scipy.stats import binom
 from tsforecast.auditing import placebo
 from tsforecast.auditing.placebo import PLANTED, Copy, Placebo, check_placebo, run_placebo
 from tsforecast.auditing.surrogates import SURROGATES, planted_period, random_walk
+from tsforecast.contract import Forecast, Forecaster
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Drift, FromPast, Naive
 from tsforecast.panel import Future, Panel

@@ -15,9 +15,9 @@ from small_runs import FailsOn, walks
 from threadpoolctl import threadpool_info
 
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import Forecast, Forecaster
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.folds import Plan, make_folds, most_windows
-from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins
 from tsforecast.judging.scores import origin_losses
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive

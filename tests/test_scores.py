@@ -14,9 +14,9 @@ from cases import panel, sensors
 from utilsforecast.evaluation import evaluate
 
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import Forecast
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecast
 from tsforecast.judging import metrics
 from tsforecast.judging.rowwise import DECILES
 from tsforecast.judging.scores import origin_losses

@@ -10,8 +10,8 @@ import pytest
 from cases import SMALL, panel, sensors
 
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import FittedModel
 from tsforecast.folds import Plan
-from tsforecast.forecast import FittedModel
 from tsforecast.models.arima import ARIMA
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive

@@ -14,9 +14,9 @@ import pytest
 from cases import panel, sensors
 
 from tsforecast.backtesting import run_backtest
+from tsforecast.contract import Forecast
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecast
 from tsforecast.judging.compare import compare
 from tsforecast.judging.confidence_set import confidence_set
 from tsforecast.judging.mean_tests import benjamini_hochberg

@@ -11,8 +11,8 @@ from cases import panel, poisoned
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tsforecast.contract import FittedModel
 from tsforecast.ensemble import FittedEnsemble
-from tsforecast.forecast import FittedModel
 from tsforecast.judging import metrics
 from tsforecast.models import answers
 from tsforecast.models.choices import encoded, with_smoothing

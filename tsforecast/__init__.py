@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from tsforecast.api import audit as audit
     from tsforecast.api import backtest as backtest
     from tsforecast.api import plan as plan
+    from tsforecast.contract import Fitted as Fitted
+    from tsforecast.contract import Forecast as Forecast
+    from tsforecast.contract import Forecaster as Forecaster
     from tsforecast.datasets import list_datasets as list_datasets
     from tsforecast.datasets import load_dataset as load_dataset
     from tsforecast.errors import ConfigError as ConfigError
     from tsforecast.errors import DataError as DataError
     from tsforecast.errors import TsforecastError as TsforecastError
     from tsforecast.folds import Plan as Plan
-    from tsforecast.forecast import Fitted as Fitted
-    from tsforecast.forecast import Forecast as Forecast
-    from tsforecast.forecast import Forecaster as Forecaster
     from tsforecast.ingesting.ingest import ingest as ingest
     from tsforecast.models.arima import ARIMA as ARIMA
     from tsforecast.models.arima import AutoARIMA as AutoARIMA
@@ -45,10 +45,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api": ("audit", "backtest", "plan"),
+    "contract": ("Fitted", "Forecast", "Forecaster"),
     "datasets": ("list_datasets", "load_dataset"),
     "errors": ("ConfigError", "DataError", "TsforecastError"),
     "folds": ("Plan",),
-    "forecast": ("Fitted", "Forecast", "Forecaster"),
     "ingesting.ingest": ("ingest",),
     "models.arima": ("ARIMA", "AutoARIMA"),
     "models.linear": ("Ridge",),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from tsforecast.backtesting import Progress
 from tsforecast.config import DEFAULT_MODELS, READING, RunConfig
+from tsforecast.contract import QUANTILES
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES
 from tsforecast.judging.compare import MARGIN
 from tsforecast.results import BacktestResult
 from tsforecast.running.how import How

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
 from tsforecast.results import BacktestResult
 from tsforecast.running.chunks import gathered

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from tsforecast.contract import QUANTILES, Forecaster, check_quantiles
 from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES, Forecaster, check_quantiles
 from tsforecast.judging.compare import MARGIN
 from tsforecast.models import MODELS, model_class
 from tsforecast.running.how import How

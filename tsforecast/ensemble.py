@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.forecast import Failure, FittedModel, Forecast, Forecaster
+from tsforecast.contract import Failure, FittedModel, Forecast, Forecaster
 from tsforecast.panel import View
 
 __all__ = ["FittedEnsemble", "mean_forecast", "members_of"]

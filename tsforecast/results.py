@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
+from tsforecast.contract import level_quantiles
 from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
-from tsforecast.forecast import level_quantiles
 from tsforecast.pieces import Filed, Held
 
 if TYPE_CHECKING:

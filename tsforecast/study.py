@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tsforecast.backtesting import Progress, make_job, run_backtest
 from tsforecast.config import build_models, model_settings
+from tsforecast.contract import QUANTILES, Forecaster
 from tsforecast.errors import ConfigError, did_you_mean
 from tsforecast.folds import Plan
-from tsforecast.forecast import QUANTILES, Forecaster
 from tsforecast.judging.compare import MARGIN
 from tsforecast.panel import Panel
 from tsforecast.reading.readers import read_panel

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.config import build_models, model_settings, set_value
+from tsforecast.contract import QUANTILES, Forecaster
 from tsforecast.ensemble import members_of
 from tsforecast.errors import ConfigError, DataError, TsforecastError
-from tsforecast.forecast import QUANTILES, Forecaster
 from tsforecast.yaml_files import parse_scalar
 
 P = ParamSpec("P")

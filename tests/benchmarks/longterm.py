@@ -22,9 +22,9 @@ import pandas as pd
 from entries import Entries, Floats, Row, entries, for_each, need, new_parser, print_table, rows_of, run, timed
 from longterm_published import MEANS, PUBLISHED
 
+from tsforecast.contract import Fitted, Forecaster
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError
-from tsforecast.forecast import Fitted, Forecaster
 from tsforecast.frequency import Frequency
 from tsforecast.judging import metrics
 from tsforecast.panel import Panel, View

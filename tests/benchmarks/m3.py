@@ -22,8 +22,8 @@ import pandas as pd
 from entries import Floats, Row, entries, need, new_parser, print_table, published_rows, rows_of, run, timed
 from m4 import Rules, Task, forecasts, held_back, scores
 
+from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError, did_you_mean, listing
-from tsforecast.forecast import Forecaster
 from tsforecast.reading.readers import read_panel
 
 GROUPS = {"Yearly": Rules(6, 1), "Quarterly": Rules(8, 4), "Monthly": Rules(18, 12), "Other": Rules(8, 1)}

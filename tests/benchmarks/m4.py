@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from entries import Floats, Row, entries, for_each, need, new_parser, print_table, published_rows, rows_of, run, timed
 
+from tsforecast.contract import Forecast, Forecaster
 from tsforecast.ensemble import mean_forecast
-from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.judging import metrics
 from tsforecast.models.naive2 import Naive2
 from tsforecast.panel import Panel, View

@@ -38,8 +38,8 @@ from entries import DATA, Floats, Row, print_table, run, timed
 from rolling_origins import HORIZON
 
 import tsforecast as tsf
+from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
-from tsforecast.forecast import Forecaster
 from tsforecast.models.naive import SeasonalNaive
 from tsforecast.models.naive2 import Naive2
 

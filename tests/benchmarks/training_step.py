@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 
 from tsforecast import Training, synthetic_sensors
-from tsforecast.forecast import QUANTILES
+from tsforecast.contract import QUANTILES
 from tsforecast.maps import Affine
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.losses import pinball, relative_error

@@ -27,8 +27,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from tsforecast import LSTM, Naive, Ridge, Training
+from tsforecast.contract import Forecast, Forecaster
 from tsforecast.folds import Plan, make_folds
-from tsforecast.forecast import Forecast, Forecaster
 from tsforecast.frequency import Frequency
 from tsforecast.judging.compare import compare
 from tsforecast.judging.foresight import foreseeable_percent

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tsforecast.auditing.findings import amount, differs
+from tsforecast.contract import Forecast
 from tsforecast.folds import Fold
-from tsforecast.forecast import Forecast
 
 __all__ = ["Answer", "Difference", "difference", "reason"]
 

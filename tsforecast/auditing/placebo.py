@@ -19,9 +19,9 @@ import numpy as np
 
 from tsforecast.auditing.surrogates import SURROGATES, planted
 from tsforecast.backtesting import Progress, run_backtest
+from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecaster
 from tsforecast.judging.scores import BASELINES
 from tsforecast.panel import Panel
 from tsforecast.running.executors import Processes

@@ -12,7 +12,7 @@ import numpy as np
 
 from tsforecast.auditing.state import Leaf, state
 from tsforecast.auditing.worlds import World
-from tsforecast.forecast import Forecaster
+from tsforecast.contract import Forecaster
 from tsforecast.panel import Panel
 
 __all__ = ["Fit", "Model", "Subject"]

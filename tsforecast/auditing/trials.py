@@ -15,8 +15,8 @@ from tsforecast.auditing.findings import EXCUSED, Check, ModelAudit, excuse, lea
 from tsforecast.auditing.state import carried, state_change
 from tsforecast.auditing.subject import Fit, Model, Subject, fit
 from tsforecast.auditing.worlds import Poison, World, Worlds
+from tsforecast.contract import Forecast, Forecaster
 from tsforecast.errors import TsforecastError
-from tsforecast.forecast import Forecast, Forecaster
 
 __all__ = ["audit_model"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tsforecast.forecast import level_quantiles
+from tsforecast.contract import level_quantiles
 from tsforecast.judging import metrics
 from tsforecast.judging.cubes import Cube, Layout, cubes
 from tsforecast.results import BacktestResult

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tsforecast.contract import Failure, Forecast
 from tsforecast.errors import DataError
-from tsforecast.forecast import Failure, Forecast
 from tsforecast.panel import Panel, View
 from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
 from tsforecast.windows import NOTHING, Batch, Earlier, contexts

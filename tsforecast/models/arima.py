@@ -13,8 +13,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from tsforecast.contract import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError, DataError, listing
-from tsforecast.forecast import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
 from tsforecast.models.arima_likelihood import Order
 from tsforecast.models.arima_order import Bounds
 from tsforecast.models.arima_series import SeriesModel, Unusable, fit_series

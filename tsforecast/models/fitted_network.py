@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from tsforecast.forecast import FittedModel, Forecast
+from tsforecast.contract import FittedModel, Forecast
 from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
 from tsforecast.models.encoding import Encoding
 from tsforecast.panel import View

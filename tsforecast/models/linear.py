@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tsforecast.contract import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.forecast import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
 from tsforecast.models.choices import AUTO, encoded
 from tsforecast.models.encoding import Encoding

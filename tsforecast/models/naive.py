@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tsforecast.contract import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError
-from tsforecast.forecast import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
 from tsforecast.panel import Future, Panel, View
 
 __all__ = ["Drift", "FromPast", "Naive", "SeasonalNaive"]

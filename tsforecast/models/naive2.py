@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from tsforecast.contract import QUANTILES, Forecast, check_quantiles
 from tsforecast.errors import ConfigError
-from tsforecast.forecast import QUANTILES, Forecast, check_quantiles
 from tsforecast.models.naive import FromPast, Naive
 from tsforecast.panel import Future, Panel
 

@@ -11,9 +11,9 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 
+from tsforecast.contract import QUANTILES, check_quantiles
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.forecast import QUANTILES, check_quantiles
 from tsforecast.models.answers import Covariates
 from tsforecast.models.choices import AUTO
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork

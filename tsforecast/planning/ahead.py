@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.backtesting import Progress, make_job
+from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan, make_folds, most_windows
-from tsforecast.forecast import Forecaster
 from tsforecast.judging.compare import LEVEL
 from tsforecast.judging.foresight import foreseeable_percent, foreseen_origins
 from tsforecast.judging.mean_tests import autocorrelation_beyond, worth

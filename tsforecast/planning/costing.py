@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tsforecast.contract import Forecaster
 from tsforecast.folds import Fold
-from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
 from tsforecast.results import BacktestResult
 

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from tsforecast.contract import level_quantiles
 from tsforecast.errors import ConfigError, did_you_mean
-from tsforecast.forecast import level_quantiles
 from tsforecast.judging.cubes import forecasts_of
 from tsforecast.reporting.style import (
     INK,

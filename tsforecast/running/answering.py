@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tsforecast.contract import Failure, Fitted, Forecast, Forecaster
 from tsforecast.errors import TsforecastError
 from tsforecast.folds import Fold
-from tsforecast.forecast import Failure, Fitted, Forecast, Forecaster
 from tsforecast.running.chunks import chunk
 
 __all__ = ["Said", "answer", "end_to_end", "is_local", "nothing_said"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from tsforecast.contract import Forecaster
 from tsforecast.ensemble import members_of
 from tsforecast.folds import Fold, Plan, make_folds
-from tsforecast.forecast import Forecaster
 from tsforecast.panel import Panel
 from tsforecast.running.answering import Said, answer, is_local
 from tsforecast.running.chunks import chunk, fit_groups

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tsforecast.contract import Forecaster
 from tsforecast.folds import Fold
-from tsforecast.forecast import Forecaster
 from tsforecast.spans import pieces_of
 
 __all__ = ["digest_of", "model_settings", "task_key"]

@@ -27,7 +27,7 @@ SWITCHES = (
     "ATEN_CPU_CAPABILITY",
     "NPY_DISABLE_CPU_FEATURES",
 )
-OURS = ("covariates", "ensemble", "folds", "forecast", "frequency", "maps", "panel", "scaling", "transforms", "windows")
+OURS = ("contract", "covariates", "ensemble", "folds", "frequency", "maps", "panel", "scaling", "transforms", "windows")
 """Rooms that forecasts pass through, besides models."""
 _controllers: dict[int, ThreadpoolController] = {}
 

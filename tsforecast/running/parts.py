@@ -20,8 +20,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tsforecast.contract import Failure, Forecast
 from tsforecast.folds import Fold
-from tsforecast.forecast import Failure, Forecast
 from tsforecast.running.answering import Said
 from tsforecast.running.durable import write_whole
 

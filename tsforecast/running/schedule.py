@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 from tsforecast import progress
+from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
-from tsforecast.forecast import Forecaster
 from tsforecast.running.elsewhere import LOOK, TRIES, Alone, Elsewhere, needs_gpu
 from tsforecast.running.executors import Executor, open_executor
 from tsforecast.running.how import How

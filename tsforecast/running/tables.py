@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tsforecast.contract import Forecast
 from tsforecast.folds import Fold
-from tsforecast.forecast import Forecast
 from tsforecast.results import quantile_column
 from tsforecast.running.answering import end_to_end
 from tsforecast.running.chunks import chunk, within

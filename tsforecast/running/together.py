@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tsforecast.contract import Forecast
 from tsforecast.ensemble import mean_forecast
 from tsforecast.folds import Fold
-from tsforecast.forecast import Forecast
 from tsforecast.running.answering import Said
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Stretch

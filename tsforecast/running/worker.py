@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tsforecast.contract import Forecaster
 from tsforecast.folds import Plan
-from tsforecast.forecast import Forecaster
 from tsforecast.running.job import Job
 from tsforecast.running.ledger import Stretch
 from tsforecast.running.parts import Receipt, write_part
