@@ -30,7 +30,7 @@ INSTANT = ("", "__main__", "cli*", "errors", "progress")
 HOMES = {
     "pytorch_lightning": ("models.training",),
     "lightning": (),
-    "matplotlib": ("reporting.figures", "reporting.plots", "reporting.style", "reporting.verdict_plots"),
+    "matplotlib": tuple(f"reporting.{room}" for room in ("ahead_plots", "figures", "plots", "style", "verdict_plots")),
     "statsmodels": ("models.arima*",),
     "arch": ("judging.confidence_set",),
     "loky": ("running.executors",),

@@ -24,7 +24,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_asking_for_help_imports_nothing_heavy() -> None:
-    for command in ([], ["backtest"], ["audit"], ["plan"], ["ingest"]):
+    for command in ([], ["backtest"], ["audit"], ["plan"], ["ingest"], ["forecast"]):
         argv = ["tsforecast", *command, "--help"]
         ask = f"sys.argv = {argv}\nfrom tsforecast.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
         assert imported_by(ask) == set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tsforecast.api import audit as audit
     from tsforecast.api import backtest as backtest
+    from tsforecast.api import forecast as forecast
     from tsforecast.api import plan as plan
     from tsforecast.contract import Fitted as Fitted
     from tsforecast.contract import Forecast as Forecast
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("audit", "backtest", "plan"),
+    "api": ("audit", "backtest", "forecast", "plan"),
     "contract": ("Fitted", "Forecast", "Forecaster"),
     "datasets": ("list_datasets", "load_dataset"),
     "errors": ("ConfigError", "DataError", "TsforecastError"),

@@ -1,4 +1,4 @@
-"""`backtest`, `audit` and `plan`: from data and model names, as people have them, to an answer."""
+"""`backtest`, `forecast`, `audit` and `plan`: from data and model names, as people have them, to an answer."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from tsforecast.backtesting import Progress
 from tsforecast.config import DEFAULT_MODELS, READING, RunConfig
 from tsforecast.contract import QUANTILES
 from tsforecast.errors import ConfigError, did_you_mean
-from tsforecast.folds import Plan
+from tsforecast.folds import Onward, Plan
 from tsforecast.judging.compare import MARGIN
+from tsforecast.reading.known_ahead import read_known
 from tsforecast.results import BacktestResult
 from tsforecast.running.how import How
 from tsforecast.study import Models, Prepare, Study, audit_study, open_study, plan_study, run_study
 
 if TYPE_CHECKING:
     from tsforecast.auditing.audit import Audit
+    from tsforecast.forecasting import Forecasts
     from tsforecast.planning.prospect import Prospect
     from tsforecast.store import Place
 
-__all__ = ["audit", "backtest", "plan"]
+__all__ = ["audit", "backtest", "forecast", "plan"]
 
 
 class Options(TypedDict, total=False):
@@ -136,6 +138,57 @@ def backtest(
         place=_place(out, overwrite),
         on_progress=on_progress,
     )
+
+
+def forecast(
+    data: Any,
+    models: Models = "lstm",
+    *,
+    horizon: int | None = None,
+    future: Any = None,
+    train_size: int | None = None,
+    calendar: Sequence[str] = (),
+    prepare: Prepare | None = None,
+    quantiles: Sequence[float] = QUANTILES,
+    seed: int = 0,
+    device: str = "auto",
+    executor: str = "auto",
+    jobs: int | None = None,
+    threads: int = 1,
+    task_limit: float | None = None,
+    on_progress: Progress | None = None,
+    **reading: Any,
+) -> Forecasts:
+    """Learn from all of the data and forecast the steps after each series' end.
+
+    data, models, calendar, prepare, quantiles, seed, device, reading
+               as of `backtest`
+    horizon    steps to forecast; None: what is usual on the grid of the data
+    future     where there are covariates known ahead (futr_exog): a long frame or a file with the columns of the data
+               but for the target, and rows for every step to forecast
+    train_size learn from this many last steps only; None: all of them
+    executor, jobs, threads, task_limit
+               where the work is done, as of `backtest`, which gives the same numbers at the same cutoff
+
+    Raises DataError and ConfigError with one clear sentence.
+    """
+    from tsforecast.forecasting import run_forecast
+
+    plan = Onward(horizon=horizon, train_size=train_size)
+    how = How(executor=executor, jobs=jobs, task_limit=task_limit)
+    study = open_study(
+        data,
+        models,
+        plan,
+        reading=reading,
+        calendar=calendar,
+        prepare=prepare,
+        quantiles=quantiles,
+        seed=seed,
+        device=device,
+    )
+    known = None if future is None else read_known(future, study.panel, study.plan.horizon or 1, **reading)
+    return run_forecast(study.panel, study.recipes, plan, known, threads=threads, how=how, on_progress=on_progress)
 
 
 def audit(

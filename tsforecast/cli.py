@@ -12,6 +12,7 @@ import typer
 
 from tsforecast import __version__
 from tsforecast.cli_exit import FAILURES, LEAK, UNMET, Interrupted, complain, leave
+from tsforecast.cli_forecast import forecast
 from tsforecast.cli_ingest import ingest
 from tsforecast.cli_options import OUTPUT, RUN, VERDICT, WORKING, Require, settings_from
 from tsforecast.cli_runs import status, verify
@@ -105,6 +106,9 @@ def backtest(
     if result.facts.get("resumed") and not silent:
         print(f"{folder}: this run is finished; nothing was left to compute")
     _tell(result, folder / REPORT, claims, quiet, as_json)
+
+
+app.command()(forecast)
 
 
 @app.command()

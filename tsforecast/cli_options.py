@@ -92,17 +92,19 @@ WORKING: dict[str, Any] = {
 BY_COMMAS = ("hist_exog", "futr_exog", "calendar", "na_values")
 
 
-def settings_from(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def settings_from(*groups: dict[str, Any], **usual: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of these groups; it gets what they and the config file say as its first argument.
 
     Its other parameters are options of its own.
+
+    usual  settings of the command where neither options nor file say otherwise
     """
     shared = {name: kind for group in groups for name, kind in group.items()}
 
     def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         def run(**given: Any) -> None:
             options = {name: given.pop(name) for name in shared}
-            command(_settings(**options), **given)
+            command(_settings(usual, **options), **given)
 
         own = list(inspect.signature(command).parameters.values())[1:]
         kind = inspect.Parameter.KEYWORD_ONLY
@@ -115,7 +117,9 @@ def settings_from(*groups: dict[str, Any]) -> Callable[[Callable[..., None]], Ca
     return with_settings
 
 
-def _settings(data: list[str] | None, config: Path | None, set_: list[str] | None, **flags: Any) -> RunConfig:
+def _settings(
+    usual: dict[str, Any], data: list[str] | None, config: Path | None, set_: list[str] | None, **flags: Any
+) -> RunConfig:
     """Defaults < config file < flags < --set."""
     from tsforecast.config import run_config, set_value
     from tsforecast.yaml_files import load_yaml, parse_scalar
@@ -126,7 +130,7 @@ def _settings(data: list[str] | None, config: Path | None, set_: list[str] | Non
         given["data"] = data[0] if len(data) == 1 else list(data)
     if "refit" in given:
         given["refit"] = parse_scalar(given["refit"])
-    settings: dict[str, Any] = (load_yaml(config) if config is not None else {}) | given
+    settings: dict[str, Any] = usual | (load_yaml(config) if config is not None else {}) | given
     for pair in set_ or []:
         key, equals, value = pair.partition("=")
         if not equals:

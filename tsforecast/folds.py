@@ -23,7 +23,7 @@ from tsforecast.fold_faults import no_fold, no_series
 from tsforecast.names import named
 from tsforecast.panel import Panel, View
 
-__all__ = ["Fold", "Plan", "make_folds", "most_windows"]
+__all__ = ["Fold", "Onward", "Plan", "least_training", "make_folds", "most_windows"]
 
 MOST_DEFAULT_WINDOWS = 24  # a comparison needs 20
 Ints = npt.NDArray[np.int64]
@@ -85,6 +85,21 @@ class Plan:
             return plan
         possible = most_windows(panel, plan, training=0.5)
         return replace(plan, n_windows=int(np.clip(possible, 1, MOST_DEFAULT_WINDOWS)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onward(Plan):
+    """No backtest but the forecast itself: one cutoff, at the end of each series.
+
+    beyond  steps at the end of each series of the panel that lie after its cutoff: of them only covariates are known
+    """
+
+    beyond: int = 0
+
+    def settle(self, panel: Panel) -> Onward:
+        """The same with the usual horizon of the panel's grid, where none is given."""
+        horizon = self.horizon or panel.freq.default_horizon
+        return replace(self, horizon=horizon, step_size=horizon, n_windows=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +207,8 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
     Raises DataError where a fold has no series, or a series no fold.
     """
     assert plan.horizon is not None and plan.n_windows is not None and plan.step_size is not None
+    if isinstance(plan, Onward):
+        return [_onward(panel, plan)]
     need, alive = least_training(panel, plan), _alive(panel, plan)
     folds, used = list[Fold](), np.zeros(len(panel), dtype=bool)
     for number in range(plan.n_windows):
@@ -212,6 +229,13 @@ def make_folds(panel: Panel, plan: Plan) -> list[Fold]:
     if not used.all():
         raise DataError(no_fold(panel, plan, need, alive, np.flatnonzero(~used)))
     return folds
+
+
+def _onward(panel: Panel, plan: Onward) -> Fold:
+    """The end of the data. Series too short to learn from are not forecast."""
+    known = (panel.lengths - plan.beyond).astype(np.min_scalar_type(int(panel.lengths.max())))
+    enough = np.flatnonzero(known >= least_training(panel, plan))
+    return Fold(0, panel, known, enough, enough, plan)
 
 
 def _shared(rows: Ints, other: Ints | None) -> Ints:
