@@ -38,6 +38,7 @@ VAL_SHARE = 0.2
 RELATIVE = Training.relative  # the weight of the relative error beside the scaled one
 FAR = 0.02  # of the errors at either end, which a mean would follow
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
+FEW, AS_GOOD_OF_FEW = 5, 1.05  # stretches of a horizon held out: fewer tell little between forms this close
 
 
 def fit_map(
@@ -52,17 +53,19 @@ def fit_map(
     """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
 
     A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
-    smallest absolute error on the last `val_share` of the time is taken (of those within 0.5 % the plainest: without
-    the constant, then with the strongest penalty), and solved once more on all windows. Its spread is that of the
-    errors on that last part around their mean: what it was wrong by on the whole then need not go on. Where that
-    part has fewer than 30 windows, errors are those of each fifth of the time under the map of the other windows,
-    without those that share a target step with it.
+    smallest absolute error on the last `val_share` of the time is taken, and solved once more on all windows. Of those
+    within 0.5 % (5 % where that part is worth fewer than five horizons) it is the plainest: without the constant, then
+    with the strongest penalty. Its spread is that of the errors on that last part around their mean: what it was wrong
+    by on the whole then need not go on. Where that part has fewer than 30 windows, errors are those of each fifth of
+    the time under the map of the other windows, without those that share a target step with it.
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
     trials = _Trials.of(past, windows, encoding, penalties, val_share, MOST_WINDOWS)
     if trials is None:
         return None
+    if trials.stretches < FEW:
+        trials = replace(trials, as_good=AS_GOOD_OF_FEW)
     (final,) = trials.sight.solved(*trials.every, [trials.form])
     return LinearMap(windows.hist.shape[1], trials.sight.masks, final, _spread(trials.errors(), levels))
 
@@ -206,6 +209,8 @@ class _Trials:
     every: Places
     solved: list[tuple[list[Tensor], Places]]  # the map of every form, and what judges it
     forms: list[Form]
+    stretches: float  # of a horizon that the late windows are worth; infinite where every part of the time judges
+    as_good: float = AS_GOOD
 
     @classmethod
     def of(
@@ -238,16 +243,17 @@ class _Trials:
         if len(late[0]) < least:
             return None
         forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
-        parts = list(_parts(every, horizon)) if len(late[0]) < ENOUGH else [(early, late)]
+        one = len(late[0]) >= ENOUGH
+        parts = [(early, late)] if one else list(_parts(every, horizon))
         maps = [(sight.solved(*learned, forms), judged) for learned, judged in parts]
-        return cls(sight, every, maps, forms)
+        return cls(sight, every, maps, forms, split.stretches(horizon) if one else math.inf)
 
     @cached_property
     def best(self) -> int:
         """The number of the plainest form that is as good as any."""
         found = [self.sight.sizes(maps, *judged) for maps, judged in self.solved]
         sizes = (torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)).tolist()
-        return max(i for i, size in enumerate(sizes) if size <= AS_GOOD * min(sizes))
+        return max(i for i, size in enumerate(sizes) if size <= self.as_good * min(sizes))
 
     @property
     def form(self) -> Form:

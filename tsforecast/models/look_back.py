@@ -43,17 +43,20 @@ def look_back(past: Panel, horizon: int, scaling: str, season: int, *, earlier: 
 
 
 def _shorter(sizes: list[int], error: Judge) -> int:
-    """The closest, where it is closer than the longest that can be judged: one with a map of the time before.
+    """The longest that can be judged (with a map of the time before), or the closest, where it is closer than that.
 
     A week of five-minute readings is 2,016 steps, and what happens in the next hour follows from the last hours of a
-    machine's load and from last week's of a street's: only the past tells which it is.
+    machine's load and from last week's of a street's: only the past tells which it is. What leaves too few windows to
+    judge it leaves few to learn from.
     """
     if len(sizes) == 1:
         return sizes[0]
     found = {size: error(size) for size in sizes}
     judged = {size: its for size, its in found.items() if math.isfinite(its)}
-    closest = min(judged, key=judged.__getitem__, default=sizes[0])
-    return closest if judged and judged[closest] < CLOSER * judged[max(judged)] else sizes[0]
+    if not judged:
+        return sizes[0]
+    closest, longest = min(judged, key=judged.__getitem__), max(judged)
+    return closest if judged[closest] < CLOSER * judged[longest] else longest
 
 
 def _longer(sizes: list[int], error: Judge) -> int:
