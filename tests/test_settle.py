@@ -29,7 +29,20 @@ def test_automatic_sizes_fit_the_data(season_length: int, horizon: int, n_steps:
     patch = segment_size(size, season_length)
     assert 1 <= patch <= size and -(-size // patch) <= 33
     whole, _ = LSTM()._sizes(past, horizon, size)
-    assert whole % patch == 0 and whole - patch < size <= whole
+    assert whole % patch == 0 and abs(whole - size) < patch
+    room = context_size(past, horizon, times=np.inf)
+    assert whole >= size or whole + patch > room, "down only where there is no room"
+    assert whole <= max(size, room), "and never beyond what leaves windows to learn from"
+
+
+def test_a_context_is_cut_to_whole_segments_where_more_of_it_would_leave_too_few_windows() -> None:
+    """A week of five-minute readings, a day ahead: 2,016 - 288 - 1,153 + 1 windows are two horizons."""
+    past = panel(np.sin(np.arange(2_016.0)), season_length=288)
+    assert context_size(past, 288) == 1_153 and segment_size(1_153, 288) == 288
+    assert LSTM()._sizes(past, 288, 1_153) == (4 * 288, 288)
+    assert LSTM(look_back=(0.5,))._sizes(past, 288, 1_153) == (4 * 144, 144), "576 are whole segments"
+    plenty = panel(np.sin(np.arange(2_600.0)), season_length=288)
+    assert LSTM()._sizes(plenty, 288, 1_153) == (5 * 288, 288)
 
 
 def test_automatic_sizes_do_not_depend_on_how_time_is_written() -> None:

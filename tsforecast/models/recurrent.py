@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle
+from math import inf
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from tsforecast.models.choices import AUTO
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
 from tsforecast.models.look_back import LEAST_CONTEXT, look_back, share_of
 from tsforecast.models.nets import Cell
-from tsforecast.models.settle import naive_season, segment_size
+from tsforecast.models.settle import context_size, naive_season, segment_size
 from tsforecast.models.side_by_side import side_by_side
 from tsforecast.models.task import Task
 from tsforecast.models.training import Training, pick_device
@@ -181,7 +182,7 @@ class Recurrent:
         return naive_season(past, horizon) if self.residual == "auto" else seasons[self.residual]
 
     def _sizes(self, past: Panel, horizon: int, whole: int) -> tuple[int, int]:
-        """Context and segment length; the context is rounded up to a whole number of segments."""
+        """Context and segment length; the context is a whole number of segments: more of them where there is room."""
         size = self.input_size or share_of(whole, self.look_back[0], past, horizon)
         patch = self.patch_size or segment_size(size, past.season_length)
         if self.input_size is not None and self.patch_size is not None and size % patch:
@@ -189,7 +190,10 @@ class Recurrent:
                 f"{self.name}: input_size={size} is not a whole number of segments of patch_size={patch}; "
                 f"take input_size={-(-size // patch) * patch}"
             )
-        return -(-size // patch) * patch, patch
+        more = -(-size // patch) * patch
+        if self.input_size is None and more > max(size, context_size(past, horizon, times=inf)):
+            return max(size // patch, 1) * patch, patch
+        return more, patch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,9 +30,9 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
     m = past.season_length
     daily = has_daily_cycle(m)
     days = 14 if m <= 50 else max(min(7, MOST_CONTEXT // m), 1)
-    wanted = int(times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)))
+    wanted = times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m))
     room = int(np.median(past.lengths)) - horizon
-    sizes = np.arange(2, max(min(wanted, room), 2) + 1)
+    sizes = np.arange(2, max(int(min(wanted, room)), 2) + 1)
     least = max(2 * horizon, LEAST_WINDOWS)
     if len(past) < 2 * least:  # else half of the series, with a window each, are enough
         windows = np.maximum(past.lengths[:, None] - horizon - sizes + 1, 0).sum(axis=0)
