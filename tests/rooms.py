@@ -23,7 +23,10 @@ TENSORS_ONLY = (
     *("scaling", "maps", "transforms"),
     *(f"models.{room}" for room in ("filling", "losses", "nets", "penalized", "smoothing")),
 )
-JUDGES = ("backtesting", "ensemble", "fold*", "results", "ingesting*", "running*", "judging*", "auditing*", "planning*")
+JUDGES = (
+    *("backtesting", "forecasting", "ensemble", "fold*", "results"),
+    *("ingesting*", "running*", "judging*", "auditing*", "planning*"),
+)
 """Rooms that know models only by their protocol."""
 INSTANT = ("", "__main__", "cli*", "errors", "progress")
 """Rooms behind `import tsforecast` and `tsforecast --help`: "" is the package itself."""

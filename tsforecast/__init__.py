@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tsforecast.errors import DataError as DataError
     from tsforecast.errors import TsforecastError as TsforecastError
     from tsforecast.folds import Plan as Plan
+    from tsforecast.forecasting import Forecasts as Forecasts
     from tsforecast.ingesting.ingest import ingest as ingest
     from tsforecast.models.arima import ARIMA as ARIMA
     from tsforecast.models.arima import AutoARIMA as AutoARIMA
@@ -50,6 +51,7 @@ _HOMES = {
     "datasets": ("list_datasets", "load_dataset"),
     "errors": ("ConfigError", "DataError", "TsforecastError"),
     "folds": ("Plan",),
+    "forecasting": ("Forecasts",),
     "ingesting.ingest": ("ingest",),
     "models.arima": ("ARIMA", "AutoARIMA"),
     "models.linear": ("Ridge",),
