@@ -111,12 +111,12 @@ def test_what_a_gap_is_filled_with_never_comes_from_after_the_cutoff() -> None:
     holed = with_holes(waves(n=1), 0.1, 12)
     whole = panel(*holed, season_length=DAY)
     cutoff = whole.ends - 10 * HORIZON
-    answers = []
+    answers, ridge = [], Ridge(input_size=7 * DAY)  # the choice of it has a test of its own
     noise = np.random.default_rng(3)
     poisons = (np.copy, lambda x: x * NAN, lambda x: noise.normal(size=x.shape), lambda x: np.full_like(x, 1e9))
     for poison in poisons:
         past = poisoned(whole, cutoff, poison).cut(cutoff)
-        answers.append(Ridge().fit(past, HORIZON).predict(past).point.tobytes())
+        answers.append(ridge.fit(past, HORIZON).predict(past).point.tobytes())
     assert len(set(answers)) == 1
     past = poisoned(whole, cutoff - 1, lambda x: np.full_like(x, 25.0)).cut(cutoff)
-    assert Ridge().fit(past, HORIZON).predict(past).point.tobytes() != answers[0]
+    assert ridge.fit(past, HORIZON).predict(past).point.tobytes() != answers[0]
