@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tsforecast import __version__
-from tsforecast.cli_exit import FAILURES, LEAK, UNMET, Interrupted, complain, leave
+from tsforecast.cli_exit import FAILURES, LEAK, UNMET, Interrupted, complain, complain_of_failures, leave
 from tsforecast.cli_forecast import forecast
 from tsforecast.cli_ingest import ingest
 from tsforecast.cli_options import OUTPUT, RUN, VERDICT, WORKING, Require, settings_from
@@ -253,12 +253,7 @@ def _tell(result: "BacktestResult", report: Path, claims: "dict[str, Claim]", qu
         print(f"Report: {report}")
     codes = []
     if len(result.failures):
-        first = result.failures.iloc[0]
-        tasks = len(result.table("pasts")) * len(result.models)
-        complain(
-            f"{len(result.failures)} of {tasks} forecasts failed, "
-            f"first {first['model']} on series '{first['unique_id']}': {first['reason']}"
-        )
+        complain_of_failures(result.failures, len(result.table("pasts")) * len(result.models))
         codes.append(FAILURES)
     codes += _complain_of(checked)
     audit = result.facts.get("audit")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tsforecast.errors import TsforecastError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import typer
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "USAGE",
     "Interrupted",
     "complain",
+    "complain_of_failures",
     "leave",
 ]
 
@@ -50,6 +52,15 @@ def complain(message: str) -> None:
     shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in message)
     with suppress(OSError):  # a terminal that has gone
         print(f"tsforecast: {shown}", file=sys.stderr)
+
+
+def complain_of_failures(failures: pd.DataFrame, tried: int) -> None:
+    """How many forecasts are missing (`model, unique_id, reason`) of those that were tried, and the first of them."""
+    first = failures.iloc[0]
+    complain(
+        f"{len(failures)} of {tried} forecasts failed, "
+        f"first {first['model']} on series '{first['unique_id']}': {first['reason']}"
+    )
 
 
 def leave(app: typer.Typer, argv: list[str] | None) -> int:

@@ -2,13 +2,14 @@
 # Without `from __future__ import annotations`: typer and `settings_from` need the types of the options themselves.
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tsforecast.cli_exit import FAILURES, complain
+from tsforecast.cli_exit import FAILURES, complain_of_failures
 from tsforecast.cli_options import OUTPUT, RUN, WORKING, settings_from, split_names
 from tsforecast.errors import ConfigError
 
@@ -53,6 +54,9 @@ def forecast(
     run = run.model_copy(update={"quantiles": sorted({*run.quantiles, *ends})})
     plan = Onward(horizon=run.horizon, train_size=run.train_size)
     study = open_study(run.data, run.recipes, plan, reading=run.reading, calendar=run.calendar)
+    for name, recipe in study.recipes.items():
+        if lacking := ends - set(getattr(recipe, "quantiles", ends)):
+            raise ConfigError(f"--level {level}: {name} has quantiles of its own, and {min(lacking)} is not among them")
     steps, panel = study.plan.horizon or 1, study.panel
     known = None if future is None else read_known(future, panel, steps, **run.reading)
     aside = sys.stderr if out is None else sys.stdout  # the table may be piped on
@@ -73,12 +77,8 @@ def forecast(
         print(f"{out}: {steps} steps of {len(panel)} series by {', '.join(found.models)}")
     if plot is not None and not silent:
         print(f"Plot: {plot}", file=aside)
-    if lost := len(found.failures):
-        first = found.failures.iloc[0]
-        complain(
-            f"{lost} of {len(panel) * len(found.models)} forecasts failed, "
-            f"first {first['model']} on series '{first['unique_id']}': {first['reason']}"
-        )
+    if len(found.failures):
+        complain_of_failures(found.failures, len(panel) * len(found.models))
         raise typer.Exit(FAILURES)
 
 
@@ -96,6 +96,8 @@ def _check_file(name: str, path: Path | None, endings: tuple[str, ...], overwrit
         raise ConfigError(f"{name} {path}: give a name that ends in {' or '.join(endings)}")
     if not path.parent.is_dir():
         raise ConfigError(f"{name} {path}: there is no folder '{path.parent}'")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"{name} {path}: nothing can be written in '{path.parent}'; name another folder")
     if path.is_dir() or (path.exists() and not overwrite):
         raise ConfigError(f"{name} {path}: is there already; name another file, or add --overwrite")
 
