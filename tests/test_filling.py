@@ -94,6 +94,7 @@ def error(holed: np.ndarray, whole: np.ndarray) -> float:
     return float(np.mean(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "length"), [(0.05, 1), (0.1, 12)])
 def test_gaps_cost_a_ridge_an_eighth_at_most_where_the_mean_in_their_place_costs_more(
     share: float, length: int, monkeypatch: pytest.MonkeyPatch
