@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsforecast.models.recurrent import LSTM
-from tsforecast.models.settle import context_size, naive_season, segment_size
+from tsforecast.models.settle import context_size, naive_season, segment_size, with_room
 
 
 def test_what_is_corrected_is_what_has_been_closer() -> None:
@@ -30,7 +30,7 @@ def test_automatic_sizes_fit_the_data(season_length: int, horizon: int, n_steps:
     assert 1 <= patch <= size and -(-size // patch) <= 33
     whole, _ = LSTM()._sizes(past, horizon, size)
     assert whole % patch == 0 and abs(whole - size) < patch
-    room = context_size(past, horizon, times=np.inf)
+    room = with_room(past, horizon, n_steps)
     assert whole >= size or whole + patch > room, "down only where there is no room"
     assert whole <= max(size, room), "and never beyond what leaves windows to learn from"
 

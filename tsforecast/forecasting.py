@@ -151,10 +151,11 @@ def _said(job: Job, store: InMemory, model: str) -> Forecast:
 def _beyond(panel: Panel, known: Floats) -> Panel:
     """Each series with so many steps more, of which the covariates known ahead `[N, H, K]` are known."""
     n, steps, own = known.shape
-    ends = np.cumsum(panel.lengths + steps)
-    starts = ends - panel.lengths - steps
-    old = np.concatenate([np.arange(a, b) for a, b in zip(panel.starts, panel.ends, strict=True)])
-    there = np.repeat(starts - panel.starts, panel.lengths) + old
+    lengths = panel.lengths
+    ends = np.cumsum(lengths + steps)
+    starts = ends - lengths - steps
+    rows = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # of each series, from 0
+    old, there = (np.repeat(begins, lengths) + rows for begins in (panel.starts, starts))
     new = (ends[:, None] - steps + np.arange(steps)).ravel()
 
     def moved(array: npt.NDArray[Any], after: npt.NDArray[Any]) -> Any:

@@ -26,7 +26,8 @@ Judge = Callable[[int], float]
 
 def look_back(past: Panel, horizon: int, scaling: str, season: int, *, earlier: bool) -> int:
     """Steps of context: `context_size`, or the length with which a linear map has been 3 % closer on the last fifth of
-    the past, where the season is a day (`_shorter`) and where none is known (`_longer`).
+    the past, where the season is a day (`_shorter`, also where the usual length cannot be judged) and where none is
+    known (`_longer`).
 
     scaling, season, earlier   what the map sees, as in `choices.encoded`; "auto" is standard here
     """

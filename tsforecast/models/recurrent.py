@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle
-from math import inf
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -20,7 +19,7 @@ from tsforecast.models.choices import AUTO
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
 from tsforecast.models.look_back import LEAST_CONTEXT, look_back, share_of
 from tsforecast.models.nets import Cell
-from tsforecast.models.settle import context_size, naive_season, segment_size
+from tsforecast.models.settle import naive_season, segment_size, with_room
 from tsforecast.models.side_by_side import side_by_side
 from tsforecast.models.task import Task
 from tsforecast.models.training import Training, pick_device
@@ -191,7 +190,7 @@ class Recurrent:
                 f"take input_size={-(-size // patch) * patch}"
             )
         more = -(-size // patch) * patch
-        if self.input_size is None and more > max(size, context_size(past, horizon, times=inf)):
+        if self.input_size is None and size < more > with_room(past, horizon, more):
             return max(size // patch, 1) * patch, patch
         return more, patch
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tsforecast.panel import Panel
 
-__all__ = ["MOST_CONTEXT", "context_size", "has_daily_cycle", "naive_season", "segment_size"]
+__all__ = ["MOST_CONTEXT", "context_size", "has_daily_cycle", "naive_season", "segment_size", "with_room"]
 
 MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10
@@ -23,16 +23,21 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
     and 1.26, taxi (half hours) .77 and .64; 96 quarters of an hour a day: .389 with one, .389 with two. Where there is
     a daily cycle the horizon does not matter: ETTh1 at 720 steps 1.44 with two weeks, 1.56 with two horizons.
 
-    Never more than a typical series has in front of its last training window, and few enough that two horizons of
-    windows (and ten) are left to learn from. The ridge on single M3 series, with that and without: error .95 and .97
+    Never more than there is room for. The ridge on single M3 series, with that and without: error .95 and .97
     (monthly), 3.2 and 3.5 (yearly); values inside its 80 % interval 70 and 53 %, 62 and 25 %.
     """
     m = past.season_length
     daily = has_daily_cycle(m)
     days = 14 if m <= 50 else max(min(7, MOST_CONTEXT // m), 1)
-    wanted = times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m))
+    wanted = int(times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)))
+    return with_room(past, horizon, wanted)
+
+
+def with_room(past: Panel, horizon: int, wanted: int) -> int:
+    """As many steps of context as are wanted, but never more than a typical series has in front of its last training
+    window, and few enough that two horizons of windows (and ten) are left to learn from."""
     room = int(np.median(past.lengths)) - horizon
-    sizes = np.arange(2, max(int(min(wanted, room)), 2) + 1)
+    sizes = np.arange(2, max(min(wanted, room), 2) + 1)
     least = max(2 * horizon, LEAST_WINDOWS)
     if len(past) < 2 * least:  # else half of the series, with a window each, are enough
         windows = np.maximum(past.lengths[:, None] - horizon - sizes + 1, 0).sum(axis=0)

@@ -48,7 +48,7 @@ def read_known(data: Any, panel: Panel, horizon: int, **reading: Any) -> npt.NDA
     if panel.freq.kind == "bars":  # whatever stamps they have, they are those that come next
         last = pd.Series(panel.last_times)
         known = known[known["time"] > known["series"].map(last)]
-        known["step"] = known.groupby("series").cumcount()
+        known = known.assign(step=known.groupby("series").cumcount())
         steps = pd.DataFrame({"step": np.tile(np.arange(horizon), len(panel))})
     else:
         steps = pd.DataFrame({"time": panel.freq.after(panel.last_times, horizon).ravel()})
