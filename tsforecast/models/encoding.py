@@ -14,6 +14,7 @@ from torch import Tensor
 from tsforecast.models.filling import filled
 from tsforecast.models.nets import OWN
 from tsforecast.models.smoothing import Smoothing
+from tsforecast.models.structural import Structural
 from tsforecast.models.weeks import Weeks
 from tsforecast.panel import Panel
 from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
@@ -54,8 +55,8 @@ class Encoding:
 
     cycle       steps of a season of the series: gaps in a context are filled by it
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
-    smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
-                mean is the better start, with many they say how much of each is best
+    smoothing   or the mean of that and of this one (of a structural model: this one), and sees how far they are apart:
+                with few windows to learn from that is the better start, with many they say how much of each is best
     weeks       and it sees what the naive forecast missed at the same time of earlier weeks
     earlier     what of the past before the context is looked at: by weeks, where there are, else by the smoothing
     """
@@ -65,7 +66,7 @@ class Encoding:
     season: int
     futr_mean: Tensor  # [1, 1, K]
     futr_std: Tensor
-    smoothing: Smoothing | None = None
+    smoothing: Smoothing | Structural | None = None
     weeks: Weeks | None = None
     earlier: Earlier = NOTHING
 
@@ -83,9 +84,10 @@ class Encoding:
     def told(self, size: int) -> str:
         """What was settled, in a line of a report, with `size` steps of context."""
         corrected = {0: "nothing", 1: "the last value"}.get(self.season, "the season before")
-        more = " and a smoothing" if self.smoothing is not None else ""
+        if self.smoothing is not None:
+            corrected = self.smoothing.told.format(naive=corrected)
         weeks = f"; earlier weeks: {self.weeks.weeks}" if self.weeks is not None else ""
-        return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{more}{weeks}"
+        return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{weeks}"
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
@@ -112,7 +114,7 @@ class Encoding:
         horizon = base.shape[1]
         if self.smoothing is not None:
             beyond = _there(self.smoothing.forecast(self.history(batch, scale), horizon).unsqueeze(2) - base)
-            base, known = base + beyond / 2, torch.cat([known, beyond], dim=2)
+            base, known = base + self.smoothing.share * beyond, torch.cat([known, beyond], dim=2)
         if self.weeks is not None:
             missed = self.weeks.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)

@@ -22,11 +22,12 @@ from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.penalized import Form, solved
 from tsforecast.models.sampling import Places, every_origin
 from tsforecast.models.schedule import Training
+from tsforecast.models.structural import Structural
 from tsforecast.panel import Panel
 from tsforecast.scaling import mean_and_std, usable
-from tsforecast.windows import Batch, Windows, split_by_time
+from tsforecast.windows import Batch, Split, Windows, split_by_time
 
-__all__ = ["PENALTIES", "fit_map", "held_out_error", "least_context"]
+__all__ = ["PENALTIES", "few_held_out", "fit_map", "held_out_error", "least_context"]
 
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 CHUNK, HELD = 4_096, 40_000_000  # windows that are held at once, and values of them
@@ -39,6 +40,8 @@ RELATIVE = Training.relative  # the weight of the relative error beside the scal
 FAR = 0.02  # of the errors at either end, which a mean would follow
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 FEW, AS_GOOD_OF_FEW = 5, 1.05  # stretches of a horizon held out: fewer tell little between forms this close
+AS_GOOD_AS_STRUCTURE = 1.4  # where a structural model says what there is: it knows of no covariates
+HILL = 1.05  # of the smallest error under stronger penalties: nothing weaker than one that has more is taken
 
 
 def fit_map(
@@ -55,16 +58,20 @@ def fit_map(
     A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
     smallest absolute error on the last `val_share` of the time is taken, and solved once more on all windows. Of those
     within 0.5 % (5 % where that part is worth fewer than five horizons) it is the plainest: without the constant, then
-    with the strongest penalty. Its spread is that of the errors on that last part around their mean: what it was wrong
-    by on the whole then need not go on. Where that part has fewer than 30 windows, errors are those of each fifth of
-    the time under the map of the other windows, without those that share a target step with it.
+    with the strongest penalty; of those that correct a structural model, and have no covariates that it knows nothing
+    of, within 40 %. No penalty is taken that is weaker than one with which the error has risen by 5 %. Its
+    spread is that of the errors on that last part around their mean: what it was wrong by on the whole then need not
+    go on. Where that part has fewer than 30 windows, errors are those of each fifth of the time under the map of the
+    other windows, without those that share a target step with it.
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
     trials = _Trials.of(past, windows, encoding, penalties, val_share, MOST_WINDOWS)
     if trials is None:
         return None
-    if trials.stretches < FEW:
+    if isinstance(encoding.smoothing, Structural) and not windows.hist.shape[1] + windows.futr.shape[1]:
+        trials = replace(trials, as_good=AS_GOOD_AS_STRUCTURE)
+    elif trials.stretches < FEW:
         trials = replace(trials, as_good=AS_GOOD_OF_FEW)
     (final,) = trials.sight.solved(*trials.every, [trials.form])
     return LinearMap(windows.hist.shape[1], trials.sight.masks, final, _spread(trials.errors(), levels))
@@ -113,6 +120,17 @@ def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
         to = origins.new_full((len(counts),), -(2**62)).scatter_reduce(0, series[judged], origins[judged], "amax")
         apart = (origins <= from_[series] - horizon) | (origins >= to[series] + horizon)
         yield (origins[apart], floors[apart]), (origins[judged], floors[judged])
+
+
+def few_held_out(past: Panel, windows: Windows, val_share: float = VAL_SHARE) -> bool:
+    """Whether the last `val_share` of the time is worth fewer than five horizons: it tells little, and what is before
+    it has little to learn from."""
+    return _held_out(past, windows, val_share).stretches(windows.horizon) < FEW
+
+
+def _held_out(past: Panel, windows: Windows, val_share: float) -> Split:
+    valid_steps = max(int(val_share * float(np.median(past.lengths))), windows.horizon)
+    return split_by_time(past, windows.horizon, valid_steps, least_context(past, windows))
 
 
 def has_short(past: Panel, windows: Windows) -> bool:
@@ -201,6 +219,16 @@ class _Sight:
         return torch.cat(found)
 
 
+def _before_a_hill(sizes: Tensor) -> Tensor:
+    """Errors `[..., penalties]` from the strongest penalty to the weakest, infinite from where they rise on.
+
+    As a penalty weakens a map explains more, then it fits chance. Where it has more weights than there are windows it
+    can come down once more, as it fits all of them; that a few held-out windows like that is chance too.
+    """
+    beyond = sizes > HILL * sizes.cummin(-1).values
+    return torch.where(beyond.cummax(-1).values, torch.inf, sizes)
+
+
 @dataclass(frozen=True, eq=False)
 class _Trials:
     """Maps of every form, learned from the early windows and judged by the late ones; the best form."""
@@ -225,8 +253,7 @@ class _Trials:
     ) -> _Trials | None:
         """Learned from `most` windows at most; None where there is none, or fewer than `least` to judge by."""
         horizon, sight = windows.horizon, _Sight(windows, encoding, has_short(past, windows))
-        valid_steps = max(int(val_share * float(np.median(past.lengths))), horizon)
-        split = split_by_time(past, horizon, valid_steps, least_context(past, windows))
+        split = _held_out(past, windows, val_share)
         if split.n_train == 0:
             return None
         held_out = split.valid_high > split.valid_low
@@ -252,7 +279,8 @@ class _Trials:
     def best(self) -> int:
         """The number of the plainest form that is as good as any."""
         found = [self.sight.sizes(maps, *judged) for maps, judged in self.solved]
-        sizes = (torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)).tolist()
+        each = torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)
+        sizes = _before_a_hill(each.view(2, -1).flip(1)).flip(1).flatten().tolist()  # with a drift and without
         return max(i for i, size in enumerate(sizes) if size <= self.as_good * min(sizes))
 
     @property

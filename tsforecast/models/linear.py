@@ -42,7 +42,8 @@ class Ridge:
                  (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
     earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
-                 of ten weeks where a daily cycle has been closer with it; no difference without a season
+                 of ten weeks where a daily cycle has been closer with it; where less than five horizons can be held
+                 out, and the cycle is no day, correct a structural model (level, trend, season) in its place
     val_share    the last share of the training time that chooses the penalty
     """
 
