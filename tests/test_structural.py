@@ -149,6 +149,18 @@ def test_it_is_corrected_where_little_is_held_out_and_only_there() -> None:
     assert chosen(walk, 16) is None  # hardly closer than the last value
 
 
+def test_of_two_networks_the_one_that_looks_back_over_the_whole_context_has_it() -> None:
+    """Alone or together: those that looked alike would be wrong alike."""
+    data = panel(short(6), season_length=4)
+    (whole, half), (alone,) = (
+        recipe.fit(data, 8).members.values() for recipe in (LSTM(), LSTM(look_back=(0.5,), n_seeds=1))
+    )
+    assert isinstance(whole.encoding.smoothing, Structural)
+    assert isinstance(half.encoding.smoothing, Smoothing) and half.encoding.smoothing == alone.encoding.smoothing
+    given = LSTM(input_size=16).fit(data, 8).members.values()  # both look back so far
+    assert all(isinstance(network.encoding.smoothing, Structural) for network in given)
+
+
 def test_short_series_are_forecast_closer_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """10 series of 40 quarters, 8 ahead; mean absolute error as a share of that with a smoothing."""
 

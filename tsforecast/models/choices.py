@@ -33,7 +33,9 @@ AT_ALL = 1.0  # of the error of the map without earlier weeks: however little th
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
-def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool) -> Shown:
+def encoded(
+    past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, structural: bool = True
+) -> Shown:
     """Windows, and how they are shown, by a scaling's name and the season of the naive forecast to correct.
 
     scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
@@ -41,10 +43,11 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected (of short
               series a structural model) and, where the season is a day and a linear map has been closer, what that
               missed in ten weeks is seen
+    structural   whether a structural model may be
     """
 
     def made(name: str, weeks: bool = False) -> Shown:
-        return shown(past, windows, name, season, earlier=earlier, weeks=weeks)
+        return shown(past, windows, name, season, earlier=earlier, weeks=weeks, structural=structural)
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     if earlier and has_daily_cycle(past.season_length):
@@ -63,11 +66,13 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     return found
 
 
-def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, weeks: bool) -> Shown:
+def shown(
+    past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, weeks: bool, structural: bool = True
+) -> Shown:
     """The same, with nothing measured but the smoothing: "auto" is standard, and weeks are seen where it is said."""
     transform = parse_transform(PLAIN if scaling == AUTO else scaling, season_length=past.season_length)
     found = windows, Encoding.of(past, transform, season, windows.values.device)
-    found = with_smoothing(past, *found) if earlier else found
+    found = with_smoothing(past, *found, structural=structural) if earlier else found
     return _with_weeks(past, *found) if weeks else found
 
 
@@ -78,12 +83,12 @@ def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     return replace(windows, earlier=reach), replace(encoding, weeks=weeks, earlier=reach)
 
 
-def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
+def with_smoothing(past: Panel, windows: Windows, encoding: Encoding, *, structural: bool = True) -> Shown:
     """Windows that reach far enough back for it (ten seasons; the context, where the season is a day), and an encoding
-    with the smoothing that has been closest in the past; where little can be held out (`few_held_out`) and the season
-    is no day, with the structural model that has been. Both as they came where that is hardly closer than the naive
-    forecast (as with prices), where a smoothing has no season, where the context shows ten that are no days (of a
-    structural model: or 40 steps), and where no window tells.
+    with the smoothing that has been closest in the past; if `structural`, where little can be held out (`few_held_out`)
+    and the season is no day, with the structural model that has been. Both as they came where that is hardly closer
+    than the naive forecast (as with prices), where a smoothing has no season, where the context shows ten that are no
+    days (of a structural model: or 40 steps), and where no window tells.
 
     Measured before the test spans, MASE of two networks without and with it: M3 Monthly .882 and .856, Quarterly 1.096
     and 1.090, tourism (96 quarterly series) .954 and .869, gasoline (weeks) .736 and .709, co2 .383 and .388. Without a
@@ -93,10 +98,11 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     """
     season, size = past.season_length, windows.input_size
     split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
-    daily, few = has_daily_cycle(season), few_held_out(past, windows)
-    kind: type[Smoothing | Structural] = Structural if few and not daily else Smoothing
-    reach = max(SEASONS * season, LEAST_REACH if kind is Structural else 0)
-    if (season == 1 and kind is Smoothing) or (size >= reach and not daily) or split.n_train == 0:
+    daily = has_daily_cycle(season)
+    few = structural and not daily and few_held_out(past, windows)
+    kind: type[Smoothing | Structural] = Structural if few else Smoothing
+    reach = max(SEASONS * season, LEAST_REACH if few else 0)
+    if (season == 1 and not few) or (size >= reach and not daily) or split.n_train == 0:
         return windows, encoding
     before = NOTHING if daily else Earlier(reach, reach - size, 0, 1)
     wide, seeing = replace(windows, earlier=before), replace(encoding, earlier=before)

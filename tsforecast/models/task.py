@@ -61,12 +61,14 @@ class Task:
         device: torch.device,
         horizon: int,
         sizes: tuple[int, int],
+        structural: bool,
     ) -> Self:
         """Settle how windows of sizes (context, segment) are shown, and solve for the linear maps of the part that is
-        trained on at first, and of all. The naive forecast that is corrected is of this season."""
+        trained on at first, and of all. The naive forecast that is corrected is of this season, or of short series a
+        structural model where that may be."""
         size, patch = sizes
         windows, earlier = Windows.of(past, size, horizon, device), recipe.residual == "auto"
-        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=earlier)
+        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=earlier, structural=structural)
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
