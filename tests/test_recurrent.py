@@ -138,7 +138,7 @@ def test_several_seeds_are_the_mean_of_single_ones() -> None:
 
 
 def test_without_a_context_length_every_second_network_looks_half_as_far_back() -> None:
-    past = sensors((90, 80))
+    past = sensors((300, 280))
     settings = {**SMALL, "input_size": None, "n_seeds": 3}
     fitted = LSTM(**settings).fit(past, HORIZON)
     assert context_size(past, HORIZON) == 28
