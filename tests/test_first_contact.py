@@ -128,3 +128,17 @@ def test_numbers_that_are_written_for_readers_are_refused_with_what_to_do(
     with pytest.raises(DataError, match="no column of numbers is left to forecast") as found:
         read_panel(tmp_path / "a.csv")
     assert str(found.value).endswith(f"; the cells of 'price' look like numbers: {advice}")
+
+
+def test_a_date_in_parts_beside_a_count_of_rows_is_no_time_without_a_season() -> None:
+    """A count would be taken for the time, and 24 hours for no cycle; the user says which is meant."""
+    hours = pd.date_range("2010-01-30", periods=100, freq="h")
+    parts = {"year": hours.year, "Month": hours.month, "day": hours.day, "hour": hours.hour}
+    frame = pd.DataFrame({"No": np.arange(1, 101), **parts, "value": np.arange(100.0)})
+    with pytest.raises(DataError, match=r"columns year, Month, day, hour make a date together.*--time No"):
+        read_panel(frame, target="value")
+    assert read_panel(frame, time="No", target="value").season_length == 1
+    joined = frame.assign(ds=pd.to_datetime(frame[[*parts]])).drop(columns=[*parts, "No"])
+    assert read_panel(joined, target="value").season_length == 24
+    alone = frame.drop(columns=["Month", "day", "hour"])  # the year is no date: the count is the time
+    assert read_panel(alone, target="value").freq.name == "1"

@@ -22,6 +22,7 @@ Layout = Literal["auto", "long", "wide"]
 
 TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t")
 HEADER = "(header)"  # the times of a file in which they run across
+DATE_PARTS = {"year", "month", "day", "hour", "minute", "second"}
 ROW_LABEL = "(row label)"  # an unnamed integer index: the time only where there is no other
 UNNAMED = {"column 1", "Unnamed: 0", "index", "level_0"}
 CLOCK = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*$"
@@ -221,7 +222,14 @@ class _Evidence:
         if not leading or not others:
             return None
         texts = list(naming) or self.of("text")[:1]
-        return self.take(_counts_steps(self.frame, leading[0], texts, self.source), leading[0])
+        counter = self.take(_counts_steps(self.frame, leading[0], texts, self.source), leading[0])
+        parts = [name for name in self.of("number") if name.strip().lower() in DATE_PARTS]
+        if counter is not None and {"year", "month"} <= {name.strip().lower() for name in parts}:
+            raise self.source.error(
+                f"columns {listing(parts)} make a date together, beside '{counter}', which counts rows; write them as "
+                f"one column of times, such as 2024-02-29 13:00, or take the count with --time {counter}"
+            )
+        return counter
 
     def otherwise_written(self) -> str:
         """What to do about the first column of text that holds numbers to a reader alone."""
