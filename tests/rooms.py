@@ -14,9 +14,9 @@ PACKAGE = Path(__file__).parents[1] / "tsforecast"
 
 TENSOR_ROOMS = (
     "windows",
-    *(f"models.{room}" for room in ("answers", "choices", "encoding", "fitted_network", "least_squares")),
-    *(f"models.{room}" for room in ("linear", "look_back", "recurrent", "sampling", "schedule", "side_by_side")),
-    *(f"models.{room}" for room in ("task", "training", "weeks")),
+    *(f"models.{room}" for room in ("answers", "choices", "combination", "encoding", "fitted_network")),
+    *(f"models.{room}" for room in ("least_squares", "linear", "look_back", "recurrent", "sampling", "schedule")),
+    *(f"models.{room}" for room in ("side_by_side", "task", "training", "weeks")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = (

@@ -49,7 +49,7 @@ def test_it_is_the_solution_of_the_penalised_normal_equations(slope: float, drif
         return np.linalg.solve(x[rows].T @ x[rows] + penalty * np.eye(x.shape[1]), x[rows].T @ y[rows])
 
     past = panel(values)
-    recipe = Ridge(input_size=size, penalties=(penalty,), scaling="identity")
+    recipe = Ridge(input_size=size, penalties=(penalty,), scaling="identity", structural=False)
     answer = recipe.fit(past, horizon).predict(past)
     point = values[-1] + np.append(values[-size:], one) @ solved(origins > 0)
     np.testing.assert_allclose(answer.point[0], point, rtol=1e-9)
@@ -60,7 +60,7 @@ def test_it_is_the_solution_of_the_penalised_normal_equations(slope: float, drif
 @pytest.mark.parametrize(("season", "naive"), [(1, Naive()), (7, SeasonalNaive())])
 def test_a_huge_penalty_means_the_naive_forecast_that_was_closer(season: int, naive: Any) -> None:
     past = replace(sensors(), season_length=season)
-    answer = Ridge(input_size=14, penalties=(1e18,), earlier=False).fit(past, HORIZON).predict(past)
+    answer = Ridge(input_size=14, penalties=(1e18,), earlier=False, structural=False).fit(past, HORIZON).predict(past)
     np.testing.assert_allclose(answer.point, naive.fit(past, HORIZON).predict(past).point, rtol=1e-6)
 
 
@@ -119,7 +119,7 @@ def test_a_map_beyond_a_hill_is_not_taken(monkeypatch) -> None:
     misses = []
     for hill in (math.inf, least_squares.HILL):
         monkeypatch.setattr(least_squares, "HILL", hill)
-        (answer,) = Ridge(input_size=35).fit(past, 7).predict([View(past, past.future(7))])
+        (answer,) = Ridge(input_size=35, structural=False).fit(past, 7).predict([View(past, past.future(7))])
         misses.append(np.abs(answer.point - series[:, known : known + 7]).mean())
     week_before = np.abs(series[:, known - 7 : known] - series[:, known : known + 7]).mean()
     assert misses[0] > 1.3 * week_before  # the control: whatever has the smallest held-out error

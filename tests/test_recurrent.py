@@ -105,7 +105,7 @@ def test_before_training_a_network_answers_as_the_linear_map_it_starts_from() ->
     values = whole.values.copy()
     values[[30, 70, 101]] = np.nan
     (fold,) = folds(replace(whole, values=values), horizon=HORIZON, n_windows=1)
-    plan = {"input_size": 14, "quantiles": (0.1, 0.5, 0.9)}
+    plan = {"input_size": 14, "quantiles": (0.1, 0.5, 0.9), "structural": False}
     still = Training(max_steps=1, learning_rate=1e-12, val_share=0.0, batch_size=8, device="cpu")
     network, alone, ridge = (
         recipe.fit(fold.training, HORIZON).predict([fold.view])[0]
@@ -222,7 +222,7 @@ def test_an_effect_that_is_known_ahead_is_used() -> None:
 def test_the_residual_says_which_forecast_is_corrected(residual: Any, season: int) -> None:
     """A network whose answer is zero gives that forecast: the mean of the context, the last value, the last season."""
     past = sensors((60,))
-    fitted = LSTM(residual=residual, **SMALL).fit(past, HORIZON)
+    fitted = LSTM(residual=residual, structural=False, **SMALL).fit(past, HORIZON)
     (network,) = fitted.members.values()
     assert network.encoding.season == season
     with torch.no_grad():

@@ -37,11 +37,11 @@ class Bench:
         self.windows = Windows.of(data, 14, 5)
         self.split = split_by_time(data, 5, valid_steps, 2)
         self.encoding = Encoding.of(data, Standard(), 7)
-        start = fit_map(data, self.windows, self.encoding, levels=LEVELS) if linear else None
+        solved = fit_map(data, self.windows, self.encoding, levels=LEVELS) if linear else None
         torch.manual_seed(seed)
         self.net = SegmentRNN(
             cell="lstm", input_size=14, horizon=5, channels=OWN, known=0, outputs=3, patch_size=7, hidden_size=16,
-            num_layers=1, dropout=0.0, attention=False, start=start, maps=2,
+            num_layers=1, dropout=0.0, attention=False, start=solved.map if solved else None, maps=2,
         )  # fmt: skip
 
     def train(self, **settings: Any) -> list[tuple[int, float, float]]:

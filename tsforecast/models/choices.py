@@ -1,4 +1,4 @@
-"""What is chosen of an encoding by measuring on the past: a smoothing or a structural model, whether earlier weeks are
+"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks are
 seen, whether on a logarithm."""
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from tsforecast.models.encoding import OUTSIZED, Encoding
-from tsforecast.models.least_squares import few_held_out, held_out_error
+from tsforecast.models.least_squares import held_out_error
 from tsforecast.models.sampling import every_origin
 from tsforecast.models.settle import has_daily_cycle
 from tsforecast.models.smoothing import SEASONS, Smoothing
-from tsforecast.models.structural import Structural
 from tsforecast.models.weeks import WEEKS, Weeks
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
@@ -27,27 +26,22 @@ Shown = tuple[Windows, Encoding]
 
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
-LEAST_REACH = 40  # steps, of a structural model without a season
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
 AT_ALL = 1.0  # of the error of the map without earlier weeks: however little they gained, later spans agreed
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
-def encoded(
-    past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, structural: bool = True
-) -> Shown:
+def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool) -> Shown:
     """Windows, and how they are shown, by a scaling's name and the season of the naive forecast to correct.
 
     scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
               5 %, in what is held out of the past
-    earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected (of short
-              series a structural model) and, where the season is a day and a linear map has been closer, what that
-              missed in ten weeks is seen
-    structural   whether a structural model may be
+    earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected and, where
+              the season is a day and a linear map has been closer, what that missed in ten weeks is seen
     """
 
     def made(name: str, weeks: bool = False) -> Shown:
-        return shown(past, windows, name, season, earlier=earlier, weeks=weeks, structural=structural)
+        return shown(past, windows, name, season, earlier=earlier, weeks=weeks)
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     if earlier and has_daily_cycle(past.season_length):
@@ -66,13 +60,11 @@ def encoded(
     return found
 
 
-def shown(
-    past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, weeks: bool, structural: bool = True
-) -> Shown:
+def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, weeks: bool) -> Shown:
     """The same, with nothing measured but the smoothing: "auto" is standard, and weeks are seen where it is said."""
     transform = parse_transform(PLAIN if scaling == AUTO else scaling, season_length=past.season_length)
     found = windows, Encoding.of(past, transform, season, windows.values.device)
-    found = with_smoothing(past, *found, structural=structural) if earlier else found
+    found = with_smoothing(past, *found) if earlier else found
     return _with_weeks(past, *found) if weeks else found
 
 
@@ -83,26 +75,22 @@ def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     return replace(windows, earlier=reach), replace(encoding, weeks=weeks, earlier=reach)
 
 
-def with_smoothing(past: Panel, windows: Windows, encoding: Encoding, *, structural: bool = True) -> Shown:
+def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     """Windows that reach far enough back for it (ten seasons; the context, where the season is a day), and an encoding
-    with the smoothing that has been closest in the past; if `structural`, where little can be held out (`few_held_out`)
-    and the season is no day, with the structural model that has been. Both as they came where that is hardly closer
-    than the naive forecast (as with prices), where a smoothing has no season, where the context shows ten that are no
-    days (of a structural model: or 40 steps), and where no window tells.
+    with the smoothing that has been closest in the past. Both as they came where that is hardly closer than the naive
+    forecast (as with prices), where there is no season, where the context shows ten that are no days, and where no
+    window tells.
 
     Measured before the test spans, MASE of two networks without and with it: M3 Monthly .882 and .856, Quarterly 1.096
     and 1.090, tourism (96 quarterly series) .954 and .869, gasoline (weeks) .736 and .709, co2 .383 and .388. Without a
     season, with six horizons looked back: M3 Yearly 3.24 and 3.29, M4 Yearly 3.203 and 3.224. Where it is a day, of two
-    maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616. A
-    structural model in place of the smoothing, or of nothing: .94 of the error on 152 short series.
+    maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616.
     """
     season, size = past.season_length, windows.input_size
     split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
     daily = has_daily_cycle(season)
-    few = structural and not daily and few_held_out(past, windows)
-    kind: type[Smoothing | Structural] = Structural if few else Smoothing
-    reach = max(SEASONS * season, LEAST_REACH if few else 0)
-    if (season == 1 and not few) or (size >= reach and not daily) or split.n_train == 0:
+    reach = SEASONS * season
+    if season == 1 or (size >= reach and not daily) or split.n_train == 0:
         return windows, encoding
     before = NOTHING if daily else Earlier(reach, reach - size, 0, 1)
     wide, seeing = replace(windows, earlier=before), replace(encoding, earlier=before)
@@ -118,7 +106,7 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding, *, structu
         away = target - torch.where(ahead.isnan().unsqueeze(2), naive, ahead.unsqueeze(2))
         return float((away * weights).nan_to_num(nan=0.0).abs().mean())
 
-    smoothing = kind.closest(x, season, windows.horizon, error)
+    smoothing = Smoothing.closest(x, season, windows.horizon, error)
     if error(smoothing.forecast(x, windows.horizon)) > CLOSER * error(naive.squeeze(2)):
         return windows, encoding
     return wide, replace(seeing, smoothing=smoothing)

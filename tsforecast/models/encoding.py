@@ -14,7 +14,6 @@ from torch import Tensor
 from tsforecast.models.filling import filled
 from tsforecast.models.nets import OWN
 from tsforecast.models.smoothing import Smoothing
-from tsforecast.models.structural import Structural
 from tsforecast.models.weeks import Weeks
 from tsforecast.panel import Panel
 from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
@@ -25,6 +24,7 @@ __all__ = ["OUTSIZED", "Encoded", "Encoding"]
 
 Floats = npt.NDArray[np.float64]
 
+SMOOTHED = 0.5  # share of a smoothing in what is corrected
 OUTSIZED = 5.0  # standard deviations of the context: a window whose target goes further counts no more than others
 
 
@@ -55,8 +55,8 @@ class Encoding:
 
     cycle       steps of a season of the series: gaps in a context are filled by it
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
-    smoothing   or the mean of that and of this one (of a structural model: this one), and sees how far they are apart:
-                with few windows to learn from that is the better start, with many they say how much of each is best
+    smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
+                mean is the better start, with many they say how much of each is best
     weeks       and it sees what the naive forecast missed at the same time of earlier weeks
     earlier     what of the past before the context is looked at: by weeks, where there are, else by the smoothing
     """
@@ -66,7 +66,7 @@ class Encoding:
     season: int
     futr_mean: Tensor  # [1, 1, K]
     futr_std: Tensor
-    smoothing: Smoothing | Structural | None = None
+    smoothing: Smoothing | None = None
     weeks: Weeks | None = None
     earlier: Earlier = NOTHING
 
@@ -85,7 +85,7 @@ class Encoding:
         """What was settled, in a line of a report, with `size` steps of context."""
         corrected = {0: "nothing", 1: "the last value"}.get(self.season, "the season before")
         if self.smoothing is not None:
-            corrected = self.smoothing.told.format(naive=corrected)
+            corrected = f"{corrected} and a smoothing"
         weeks = f"; earlier weeks: {self.weeks.weeks}" if self.weeks is not None else ""
         return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{weeks}"
 
@@ -114,7 +114,7 @@ class Encoding:
         horizon = base.shape[1]
         if self.smoothing is not None:
             beyond = _there(self.smoothing.forecast(self.history(batch, scale), horizon).unsqueeze(2) - base)
-            base, known = base + self.smoothing.share * beyond, torch.cat([known, beyond], dim=2)
+            base, known = base + SMOOTHED * beyond, torch.cat([known, beyond], dim=2)
         if self.weeks is not None:
             missed = self.weeks.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)
@@ -122,9 +122,10 @@ class Encoding:
 
     def history(self, batch: Batch, scale: Map) -> Tensor:
         """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""
-        wide = self.weeks is None and self.earlier != NOTHING
-        x = torch.cat([batch.earlier, batch.context], dim=1) if wide else batch.context
-        return scale.apply_future(x).squeeze(2)
+        if self.weeks is not None or self.earlier == NOTHING:
+            return scale.apply_future(batch.context).squeeze(2)
+        before = batch.earlier[:, batch.earlier.shape[1] - self.earlier.width :]  # more may have been gathered
+        return scale.apply_future(torch.cat([before, batch.context], dim=1)).squeeze(2)
 
     def _scaled(self, context: Tensor, mean: Tensor, std: Tensor) -> tuple[Map, Tensor]:
         """The map of the context, and the context under it; nothing is worked out twice."""

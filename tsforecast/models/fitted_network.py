@@ -8,6 +8,7 @@ from torch import nn
 
 from tsforecast.contract import FittedModel, Forecast
 from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
+from tsforecast.models.combination import Combination, seen_of
 from tsforecast.models.encoding import Encoding
 from tsforecast.panel import View
 from tsforecast.windows import Batch
@@ -26,6 +27,7 @@ class FittedNetwork(FittedModel):
 
     name    of the recipe, for messages
     levels  of the quantiles that the network answers, the median among them
+    combined   with what the answer of the network is combined; None: nothing
     remark  that goes with every forecast, beside what was settled; empty: none
     """
 
@@ -36,18 +38,21 @@ class FittedNetwork(FittedModel):
     covariates: Covariates
     encoding: Encoding
     net: nn.Module
+    combined: Combination | None = None
     remark: str = ""
 
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.name)
         device = next(self.net.parameters()).device
-        size, earlier = self.input_size, self.encoding.earlier
+        size = self.input_size
+        earlier, told = seen_of(self.encoding, self.combined, size)
         found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=self.levels, device=device)
-        return noted(found, self.encoding.told(size), self.remark)
+        return noted(found, told, self.remark)
 
     def _answer(self, batch: Batch) -> Answer:
-        seen = self.encoding.encode(batch)
+        seen, median = self.encoding.encode(batch), self.levels.index(0.5)
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
-        quantiles = seen.units(self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
-        return Answer(quantiles[:, :, self.levels.index(0.5)], quantiles)
+        scaled = (self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
+        quantiles = seen.units(scaled if self.combined is None else self.combined.answer(batch, seen, scaled, median))
+        return Answer(quantiles[:, :, median], quantiles)

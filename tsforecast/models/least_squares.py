@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,12 +23,11 @@ from tsforecast.models.nets import LinearMap, linear_features
 from tsforecast.models.penalized import Form, solved
 from tsforecast.models.sampling import Places, every_origin
 from tsforecast.models.schedule import Training
-from tsforecast.models.structural import Structural
 from tsforecast.panel import Panel
 from tsforecast.scaling import mean_and_std, usable
 from tsforecast.windows import Batch, Split, Windows, split_by_time
 
-__all__ = ["PENALTIES", "few_held_out", "fit_map", "held_out_error", "least_context"]
+__all__ = ["PENALTIES", "Solved", "fit_map", "held_out_error", "least_context"]
 
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 CHUNK, HELD = 4_096, 40_000_000  # windows that are held at once, and values of them
@@ -40,8 +40,16 @@ RELATIVE = Training.relative  # the weight of the relative error beside the scal
 FAR = 0.02  # of the errors at either end, which a mean would follow
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 FEW, AS_GOOD_OF_FEW = 5, 1.05  # stretches of a horizon held out: fewer tell little between forms this close
-AS_GOOD_AS_STRUCTURE = 1.4  # where a structural model says what there is: it knows of no covariates
 HILL = 1.05  # of the smallest error under stronger penalties: nothing weaker than one that has more is taken
+
+
+class Solved(NamedTuple):
+    """A map, and with what its worth can be measured: a map of the same form that has not seen the late windows. Where
+    every fifth of the time judges there is none."""
+
+    map: LinearMap
+    early: LinearMap | None = None
+    late: Places | None = None
 
 
 def fit_map(
@@ -52,14 +60,13 @@ def fit_map(
     levels: tuple[float, ...],
     penalties: tuple[float, ...] = PENALTIES,
     val_share: float = VAL_SHARE,
-) -> LinearMap | None:
+) -> Solved | None:
     """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
 
     A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
     smallest absolute error on the last `val_share` of the time is taken, and solved once more on all windows. Of those
     within 0.5 % (5 % where that part is worth fewer than five horizons) it is the plainest: without the constant, then
-    with the strongest penalty; of those that correct a structural model, and have no covariates that it knows nothing
-    of, within 40 %. No penalty is taken that is weaker than one with which the error has risen by 5 %. Its
+    with the strongest penalty. No penalty is taken that is weaker than one with which the error has risen by 5 %. Its
     spread is that of the errors on that last part around their mean: what it was wrong by on the whole then need not
     go on. Where that part has fewer than 30 windows, errors are those of each fifth of the time under the map of the
     other windows, without those that share a target step with it.
@@ -69,12 +76,15 @@ def fit_map(
     trials = _Trials.of(past, windows, encoding, penalties, val_share, MOST_WINDOWS)
     if trials is None:
         return None
-    if isinstance(encoding.smoothing, Structural) and not windows.hist.shape[1] + windows.futr.shape[1]:
-        trials = replace(trials, as_good=AS_GOOD_AS_STRUCTURE)
-    elif trials.stretches < FEW:
+    if trials.stretches < FEW:
         trials = replace(trials, as_good=AS_GOOD_OF_FEW)
     (final,) = trials.sight.solved(*trials.every, [trials.form])
-    return LinearMap(windows.hist.shape[1], trials.sight.masks, final, _spread(trials.errors(), levels))
+    spread = _spread(trials.errors(), levels)
+    whole, *early = (
+        LinearMap(windows.hist.shape[1], trials.sight.masks, weights, spread)
+        for weights in (final, *(maps[trials.best] for maps, _ in trials.solved))
+    )
+    return Solved(whole, early[0], trials.solved[0][1]) if len(early) == 1 else Solved(whole)
 
 
 def _spread(errors: Tensor, levels: tuple[float, ...]) -> Tensor:
@@ -120,12 +130,6 @@ def _parts(every: Places, horizon: int) -> Iterator[tuple[Places, Places]]:
         to = origins.new_full((len(counts),), -(2**62)).scatter_reduce(0, series[judged], origins[judged], "amax")
         apart = (origins <= from_[series] - horizon) | (origins >= to[series] + horizon)
         yield (origins[apart], floors[apart]), (origins[judged], floors[judged])
-
-
-def few_held_out(past: Panel, windows: Windows, val_share: float = VAL_SHARE) -> bool:
-    """Whether the last `val_share` of the time is worth fewer than five horizons: it tells little, and what is before
-    it has little to learn from."""
-    return _held_out(past, windows, val_share).stretches(windows.horizon) < FEW
 
 
 def _held_out(past: Panel, windows: Windows, val_share: float) -> Split:

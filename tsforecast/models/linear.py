@@ -11,6 +11,7 @@ from tsforecast.contract import QUANTILES, FittedModel, Forecast, check_quantile
 from tsforecast.errors import ConfigError, DataError
 from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
 from tsforecast.models.choices import AUTO, encoded
+from tsforecast.models.combination import Combination, seen_of
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.least_squares import PENALTIES, fit_map, least_context
 from tsforecast.models.look_back import look_back
@@ -42,8 +43,9 @@ class Ridge:
                  (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
     earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
-                 of ten weeks where a daily cycle has been closer with it; where less than five horizons can be held
-                 out, and the cycle is no day, correct a structural model (level, trend, season) in its place
+                 of ten weeks where a daily cycle has been closer with it
+    structural   answer the mean of the map and of structural models (level, trend, season); not where the season is a
+                 day, or where that has been worse by 5 %
     val_share    the last share of the training time that chooses the penalty
     """
 
@@ -51,6 +53,7 @@ class Ridge:
     penalties: tuple[float, ...] = PENALTIES
     scaling: str = AUTO
     earlier: bool = True
+    structural: bool = True
     val_share: float = 0.2
     quantiles: tuple[float, ...] = QUANTILES
     name = "ridge"
@@ -76,17 +79,20 @@ class Ridge:
         size = self.input_size or look_back(past, horizon, self.scaling, season, earlier=self.earlier)
         windows = Windows.of(past, size, horizon)
         windows, encoding = encoded(past, windows, self.scaling, season, earlier=self.earlier)
-        found = fit_map(
+        solved = fit_map(
             past, windows, encoding, levels=self.quantiles, penalties=self.penalties, val_share=self.val_share
         )
-        if found is None:
+        if solved is None:
             least = least_context(past, windows)
             raise DataError(
                 f"ridge: no series is long enough to train on: a context of {least} steps and a horizon of {horizon} "
                 f"need {least + horizon} steps, the longest ('{past.ids[int(past.lengths.argmax())]}') has "
                 f"{past.lengths.max()}"
             )
-        return _FittedRidge(self, horizon, size, Covariates.of(past), encoding, found)
+        combined = Combination.of(past, windows, encoding) if self.structural else None
+        if combined is not None:
+            combined = combined.beside_map(windows, encoding, solved)
+        return _FittedRidge(self, horizon, size, Covariates.of(past), encoding, solved.map, combined)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,19 +103,22 @@ class _FittedRidge(FittedModel):
     covariates: Covariates
     encoding: Encoding
     map: LinearMap
+    combined: Combination | None
 
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
-        size, earlier, levels = self.input_size, self.encoding.earlier, self.recipe.quantiles
+        size, levels = self.input_size, self.recipe.quantiles
+        earlier, told = seen_of(self.encoding, self.combined, size)
         found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=levels)
-        return noted(found, self.encoding.told(size))
+        return noted(found, told)
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)
         features = linear_features(seen.x, seen.known, self.map.hist, self.map.masks).double()
         out = _products(features, self.map.weights).unsqueeze(2) + seen.base
-        values = seen.units(torch.cat([out, out + self.map.spread], dim=2))
+        out = torch.cat([out, out + self.map.spread], dim=2)
+        values = seen.units(out if self.combined is None else self.combined.answer(batch, seen, out, 0))
         return Answer(values[:, :, 0], values[:, :, 1:])
 
 

@@ -52,9 +52,10 @@ class Recurrent:
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context; "auto":
                  standard, or of a logarithm (soft_log+standard) where that let a linear map be closer in the past
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
-                 in the past, with a season its mean with a smoothing, and of a daily cycle it may see earlier weeks; of
-                 short series networks that look back over the whole context correct a structural model (level, trend,
-                 season)
+                 in the past, with a season its mean with a smoothing, and of a daily cycle it may see earlier weeks
+    structural   let the forecast be the mean of the network's (.7; .5 where nothing is trained) and of structural
+                 models' (level, trend, season); not where the season is a day, where nothing is held out, or where that
+                 is worse on what is
     linear       let the network hold a linear map from the context to the horizon, and start as `Ridge`; it stays that
                  where less than five stretches of a horizon could be held out to tell whether training helps
     gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the
@@ -72,6 +73,7 @@ class Recurrent:
     attention: bool = False
     scaling: str = AUTO
     residual: Literal["auto", "seasonal", "last", "none"] = "auto"
+    structural: bool = True
     linear: bool = True
     gated_maps: int = 8
     n_seeds: int = 2
@@ -121,17 +123,17 @@ class Recurrent:
             )
         members, season = self.members(), self._season(past, horizon)
         whole = self.input_size or look_back(past, horizon, self.scaling, season, earlier=self.residual == "auto")
-        shown = {name: (member._sizes(past, horizon, whole), member._structural) for name, member in members.items()}
+        shown = {name: member._sizes(past, horizon, whole) for name, member in members.items()}
         given = past, split, season, self._untrained(past, split, horizon), device, horizon
         every = list(dict.fromkeys(shown.values()))
-        made = side_by_side([partial(Task.of, self, *given, *one) for one in every], device)
+        made = side_by_side([partial(Task.of, self, *given, one) for one in every], device)
         tasks = dict(zip(every, made, strict=True))
         trained = side_by_side([partial(tasks[shown[n]].trained, member.seed) for n, member in members.items()], device)
         networks, curves = dict[str, FittedNetwork](), []
-        for (name, member), (net, curve) in zip(members.items(), trained, strict=True):
+        for (name, member), (net, combined, curve) in zip(members.items(), trained, strict=True):
             task = tasks[shown[name]]
             known = self.name, horizon, task.windows.input_size, self.quantiles, Covariates.of(past), task.encoding
-            networks[name] = FittedNetwork(*known, net, task.remark)
+            networks[name] = FittedNetwork(*known, net, combined, task.remark)
             curves += [(member.seed, *point) for point in curve]
         table = pd.DataFrame(curves, columns=["seed", "step", "train_loss", "valid_loss"])
         return FittedEnsemble(horizon, networks, table)
@@ -181,11 +183,6 @@ class Recurrent:
         """Of the naive forecast that is corrected; 0: none is."""
         seasons = {"none": 0, "last": 1, "seasonal": past.season_length}
         return naive_season(past, horizon) if self.residual == "auto" else seasons[self.residual]
-
-    @property
-    def _structural(self) -> bool:
-        """Whether a structural model may be corrected: the mean of two networks gains by the other's not doing so."""
-        return self.look_back[0] == 1 or self.input_size is not None
 
     def _sizes(self, past: Panel, horizon: int, whole: int) -> tuple[int, int]:
         """Context and segment length; the context is a whole number of segments: more of them where there is room."""

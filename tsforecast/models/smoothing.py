@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,8 +39,6 @@ class Smoothing:
     level: float
     slope: float
     fading: float = 1.0
-    share: ClassVar[float] = 0.5
-    told: ClassVar[str] = "{naive} and a smoothing"
 
     @classmethod
     def closest(cls, x: Tensor, season: int, horizon: int, error: Callable[[Tensor], float]) -> Smoothing:

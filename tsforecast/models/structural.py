@@ -1,8 +1,10 @@
-"""The forecast of a structural time series model, in closed form: a level that wanders, a trend that may turn or fade,
-a season whose pattern may change.
+"""Forecasts of structural time series models, in closed form: a level that wanders, a trend that may turn or fade, a
+season whose pattern may change.
 
-Of a series with a few dozen steps a linear map learns more chance than pattern. These four things are what such series
-mostly have, and how fast each of them moves is four numbers to choose, not hundreds.
+A network learns what series have in common; what is particular to one, how fast its level, trend and season move, it
+sees little of. These models have a handful of numbers for it. Which of them a series follows is not chosen: each has a
+say by how well it would have forecast what was seen of that window, so nothing is fitted that a later cutoff would
+have to fit anew.
 
 Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, chapter 4. Its filter's forecasts are
 the best linear prediction, which the covariances of all steps give as weights for those that were seen.
@@ -10,17 +12,18 @@ the best linear prediction, which the covariances of all steps give as weights f
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from tsforecast.models.filling import filled
 
-__all__ = ["Structural"]
+__all__ = ["Structural", "StructuralMean", "candidates"]
 
 UNKNOWN = 1e4  # variance of what the first season is like
 LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 30.0)
@@ -28,8 +31,14 @@ TRENDS = ((0.0, 0.0), (0.0, 1.0), (0.003, 1.0), (0.03, 1.0), (0.3, 1.0), (0.03, 
 FIRST = 1.0  # variance of the trend at first, beside that of a step of the level
 TURNINGS = (0.0, 0.01, 0.1, 1.0)
 FEWEST = 3  # steps that must have been seen; of a season two
-LENGTHS = 7  # of what is seen, at most, while a model is chosen: each has weights of its own
-ROUNDS = 3  # in which each number is chosen anew
+ASKED, ROUGHLY = 400, 100  # forecasts of what was seen, about so many in all; and while models are looked for
+ORIGINS = 4, 24  # from how many places these are made
+LIKELIHOOD, POWER = 0.5, 10.0  # what one-step errors count, and what those over the horizon do
+ROUNDS = 40  # of the prior
+DOUBT = 3.0  # windows that say nothing of which models there are, beside those that do
+KEPT, LEAST = 24, 0.005  # models that have a say: at most, and their share before a series is seen
+EXACT = 1e-4  # of a window's deviation: errors below it are as good as none
+HELD = 4_000_000  # values that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -48,59 +57,14 @@ class Structural:
     slope: float = 0.0
     damping: float = 0.0
     turning: float = 0.1
-    share: ClassVar[float] = 1.0
-    told: ClassVar[str] = "a structural model in place of {naive}"
 
-    @classmethod
-    def closest(cls, x: Tensor, season: int, horizon: int, error: Callable[[Tensor], float]) -> Structural:
-        """The one, with the season or without, whose forecast `[B, H]` of the steps after x `[B, T]` has the smallest
-        error; its numbers are chosen in turn."""
-        x, found = _of_few_lengths(x, _fewest(season)), dict[Structural, float]()
+    @property
+    def fewest(self) -> int:
+        """Steps that must have been seen."""
+        return max(2 * self.season, FEWEST) if self.season > 1 else FEWEST
 
-        def judged(one: Structural) -> float:
-            if one not in found:
-                found[one] = error(one.forecast(x, horizon))
-            return found[one]
-
-        for cycle in sorted({season, 1}, reverse=True):
-            best = cls(cycle)
-            for _ in range(ROUNDS):
-                before = best
-                best = min((replace(best, level=level) for level in LEVELS), key=judged)
-                best = min((replace(best, slope=slope, damping=damping) for slope, damping in TRENDS), key=judged)
-                if cycle > 1:
-                    best = min((replace(best, turning=turning) for turning in TURNINGS), key=judged)
-                if best == before:
-                    break
-        return min(found, key=found.__getitem__)
-
-    def forecast(self, x: Tensor, horizon: int) -> Tensor:
-        """The steps `[B, H]` after x `[B, T]` (NaN = not observed; gaps are filled); NaN where fewer than three steps
-        lie between the first that was seen and the end, or fewer than two seasons."""
-        seen, total = ~x.isnan(), x.shape[1]
-        begins = torch.where(seen.any(1), seen.int().argmax(1), total)
-        found = x.new_full((len(x), horizon), torch.nan)
-        for begin in sorted(set(begins.tolist())):  # as many as there are lengths, not windows
-            if total - begin < _fewest(self.season):
-                continue
-            rows = (begins == begin).nonzero().squeeze(1)
-            own = x[rows, begin:]
-            if bool(own.sum().isnan()):
-                own = filled(own, self.season)
-            level = own.mean(1, keepdim=True)
-            weights = self._weights(total - begin, total, horizon).to(x.device)
-            found[rows] = ((own - level).unsqueeze(2) * weights).sum(1) + level
-        return found
-
-    @lru_cache(maxsize=1_024)  # noqa: B019 - of values, which are few and compare by what they are
-    def _weights(self, seen: int, most: int, horizon: int) -> Tensor:
-        """Of each of the steps seen for each step ahead `[seen, H]`."""
-        covariance, factor = self._covariance(most + horizon)
-        return torch.cholesky_solve(covariance[:seen, seen : seen + horizon], factor[:seen, :seen])
-
-    @lru_cache(maxsize=4)  # noqa: B019
-    def _covariance(self, steps: int) -> tuple[Tensor, Tensor]:
-        """Of so many steps, and its lower factor; of fewer steps both are the upper left part of these."""
+    def covariance(self, steps: int) -> Tensor:
+        """Of so many steps `[steps, steps]`."""
         t = torch.arange(steps, dtype=torch.float64)
         season, phase = (t / self.season).floor(), t % self.season
         found = UNKNOWN + self.level * torch.minimum(t[:, None], t)
@@ -113,24 +77,164 @@ class Structural:
         if self.season > 1:
             same = UNKNOWN + self.turning * torch.minimum(season[:, None], season)
             found += torch.where(phase[:, None] == phase, same, 0.0)
-        found += torch.eye(steps, dtype=torch.float64)
-        return found, torch.linalg.cholesky(found)
+        return found + torch.eye(steps, dtype=torch.float64)
 
 
-def _fewest(season: int) -> int:
-    return max(2 * season, FEWEST) if season > 1 else FEWEST
+def candidates(season: int) -> list[Structural]:
+    """Every model with this season and without one."""
+    return [
+        Structural(cycle, level, slope, damping, turning)
+        for cycle in sorted({season, 1})
+        for level in LEVELS
+        for slope, damping in TRENDS
+        for turning in (TURNINGS if cycle > 1 else TURNINGS[:1])
+    ]
 
 
-def _of_few_lengths(x: Tensor, least: int) -> Tensor:
-    """x `[B, T]` without its first steps, where so many are seen that the lengths of all are a few."""
-    total = x.shape[1]
-    if total <= least:
-        return x
-    seen = ~x.isnan()
-    lengths = torch.where(seen.any(1), total - seen.int().argmax(1), 0)
-    kept = torch.logspace(0, 1, LENGTHS, base=total / least, dtype=torch.float64, device=x.device) * least
-    kept = kept.round().long()
-    at = torch.searchsorted(kept, lengths, right=True) - 1
-    wanted = torch.where(at >= 0, kept[at.clamp_min(0)], lengths)
-    place = torch.arange(total, device=x.device)
-    return torch.where(place < total - wanted[:, None], torch.nan, x)
+@dataclass(frozen=True, eq=False)
+class StructuralMean:
+    """The mean of what several models say, each weighed by how well it would have forecast the window.
+
+    season   steps of a cycle, by which gaps are filled
+    steps    that are looked back at most
+    models   that have a say; prior: the say `[K]` of each before anything was seen
+    """
+
+    season: int
+    steps: int
+    horizon: int
+    models: tuple[Structural, ...]
+    prior: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, season: int, horizon: int) -> StructuralMean:
+        """The models that windows x `[B, T]` follow, and how often (empirical Bayes: the prior under which what was
+        seen of all of them is most likely)."""
+        every, seen = candidates(season), _Seen.of(x, season)
+        told = []
+        for some in _parts(every, *seen.y.shape):
+            judge = _Judge.of(some, _lower(some, x.shape[1]), horizon, ROUGHLY)
+            told.append(judge.say(seen, judge.new_in(seen)))
+        logs, prior = torch.cat(told), torch.full((len(every),), 1 / len(every), dtype=torch.float64, device=x.device)
+        for _ in range(ROUNDS):
+            says = torch.softmax(logs + prior.log().unsqueeze(1), dim=0).nan_to_num(nan=0.0)
+            prior = (says.sum(1) + DOUBT / len(every)) / (says.sum() + DOUBT)
+        best = prior.argsort(descending=True, stable=True)[:KEPT]
+        best = best[prior[best] >= min(LEAST, float(prior.max()))].sort().values
+        kept = tuple(every[i] for i in best.tolist())
+        return cls(season, x.shape[1], horizon, kept, (prior[best] / prior[best].sum()).cpu())
+
+    def forecast(self, x: Tensor) -> Tensor:
+        """The steps `[B, H]` after x `[B, T]` (NaN = not observed; gaps are filled); NaN where fewer than three steps
+        lie between the first that was seen and the end."""
+        seen, total = _Seen.of(x, self.season), self.steps
+        judge, lower = _kept(self.models, total, self.horizon)
+        new, place = judge.new_in(seen), torch.arange(total, device=x.device)
+        says = torch.softmax(judge.say(seen, new) + self.prior.to(x.device).log().unsqueeze(1), dim=0)
+        whole = (new * (place < seen.steps)) @ lower.to(x.device)  # [K, B, T + H]
+        ahead = seen.steps + torch.arange(self.horizon, device=x.device)
+        found = whole.gather(2, ahead.expand(len(whole), -1, -1))
+        return (says.unsqueeze(2) * found).sum(0) * seen.scale + seen.level
+
+
+@lru_cache(maxsize=2)
+def _kept(models: tuple[Structural, ...], steps: int, horizon: int) -> tuple[_Judge, Tensor]:
+    """What judges models, and their `[K, T, T + H]` from what is new in each step to all steps."""
+    lower = _lower(models, steps + horizon)
+    return _Judge.of(models, lower[:, :steps, :steps], horizon, ASKED), lower[:, :, :steps].mT.contiguous()
+
+
+def _lower(models: Sequence[Structural], steps: int) -> Tensor:
+    """The lower factors of their covariances `[K, steps, steps]`."""
+    lower: Tensor = torch.linalg.cholesky(torch.stack([one.covariance(steps) for one in models]))
+    return lower
+
+
+def _parts(models: list[Structural], rows: int, steps: int) -> Iterator[list[Structural]]:
+    """As many models at a time as are worked on at once."""
+    size = max(HELD // (max(rows, steps) * max(ROUGHLY, steps)), 1)
+    for start in range(0, len(models), size):
+        yield models[start : start + size]
+
+
+class _Seen(NamedTuple):
+    """Windows that begin with the first step that was seen, in their own deviations."""
+
+    y: Tensor  # [B, T], 0 after the end
+    steps: Tensor  # [B, 1], how many they are
+    level: Tensor  # [B, 1]
+    scale: Tensor  # [B, 1]
+
+    @classmethod
+    def of(cls, x: Tensor, season: int) -> _Seen:
+        total, there = x.shape[1], ~x.isnan()
+        begins = torch.where(there.any(1), there.int().argmax(1), total).unsqueeze(1)
+        place = torch.arange(total, device=x.device)
+        holes = (~there & (place >= begins)).any(1)
+        if bool(holes.any()):
+            x = x.clone()
+            x[holes] = filled(x[holes], season)
+        y = x.gather(1, (place + begins).clamp_max(total - 1))
+        steps = total - begins
+        inside = place < steps
+        level = torch.where(inside, y, 0.0).sum(1, keepdim=True) / steps.clamp_min(1)
+        y = torch.where(inside, y - level, 0.0)
+        scale = (y.square().sum(1, keepdim=True) / steps.clamp_min(1)).sqrt()
+        scale = torch.where(scale > 0, scale, 1.0)
+        return cls(y / scale, steps, level, scale)
+
+
+class _Judge(NamedTuple):
+    """What tells how well each of K models would have forecast T steps that were seen."""
+
+    new: Tensor  # [K, T, T] from the steps to what is new in each
+    sizes: Tensor  # [K, T] logarithms of the deviation of that; 0 where a model cannot say anything yet
+    begun: Tensor  # [K, T] where it can
+    asked: Tensor  # [K, T, A] from the steps to forecasts of later ones
+    targets: Tensor  # [A], which these are
+    able: Tensor  # [K, A] whether a model could make them
+    fewest: Tensor  # [K, 1] steps that must have been seen
+
+    @classmethod
+    def of(cls, models: Sequence[Structural], lower: Tensor, horizon: int, most: int) -> _Judge:
+        """Of models with these factors `[K, T, T]`, asked for about so many forecasts."""
+        steps = lower.shape[1]
+        new = torch.linalg.solve_triangular(lower, torch.eye(steps, dtype=torch.float64), upper=False)
+        firsts = torch.tensor([[one.season + 1 if one.season > 1 else FEWEST - 1] for one in models])
+        count = min(max(most // horizon, ORIGINS[0]), ORIGINS[1])
+        begins = torch.arange(FEWEST - 1, steps, max(-(-steps // count), 1))
+        origins = begins.repeat_interleave(horizon)
+        targets = (begins[:, None] + torch.arange(horizon)).flatten()
+        origins, targets = origins[targets < steps], targets[targets < steps]
+        place = torch.arange(steps)
+        before = torch.where(place < origins[:, None], lower[:, targets], 0.0)  # [K, A, T]
+        begun = (place >= firsts).double()
+        return cls(
+            new.mT.contiguous(),
+            lower.diagonal(dim1=1, dim2=2).log() * begun,
+            begun,
+            (before @ new).mT.contiguous(),
+            targets,
+            (origins >= firsts).double(),
+            torch.tensor([[one.fewest] for one in models]),
+        )
+
+    def new_in(self, seen: _Seen) -> Tensor:
+        """What is new in each step `[K, B, T]`; after the end it is of no use."""
+        return seen.y @ self.new.to(seen.y.device)
+
+    def say(self, seen: _Seen, new: Tensor) -> Tensor:
+        """The logarithm of what each model has to say `[K, B]`, by its errors one step ahead (a likelihood of which the
+        deviation is not known) and over the horizon."""
+        device, total = new.device, new.shape[2]
+        sizes, begun, asked, targets, able, fewest = (table.to(device) for table in self[1:])
+        there = (torch.arange(total, device=device) < seen.steps).double()  # [B, T]
+        count = begun @ there.T  # [K, B]
+        mean = (new.abs() * begun.unsqueeze(1)).mul_(there).sum(2) / count.clamp_min(1)
+        likelihood = -count * (mean + EXACT).log() - sizes @ there.T
+        known = (targets < seen.steps).double()  # [B, A]
+        count = able @ known.T
+        missed = (seen.y[:, targets] - seen.y @ asked).abs_().mul_(known).mul_(able.unsqueeze(1)).sum(2)
+        missed = torch.where(count > 0, missed / count.clamp_min(1), 1.0)
+        say = LIKELIHOOD * likelihood - POWER * (missed + EXACT).log()
+        return torch.where(fewest <= seen.steps.T, say, -math.inf)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tsforecast import progress
 from tsforecast.models.choices import encoded
-from tsforecast.models.encoding import Encoding
-from tsforecast.models.least_squares import fit_map
+from tsforecast.models.combination import Combination
+from tsforecast.models.encoding import Encoded, Encoding
+from tsforecast.models.least_squares import Solved, fit_map
 from tsforecast.models.look_back import LEAST_CONTEXT
-from tsforecast.models.nets import OWN, LinearMap, SegmentRNN
+from tsforecast.models.nets import OWN, SegmentRNN
+from tsforecast.models.sampling import every_origin
 from tsforecast.models.training import Curve, train
 from tsforecast.panel import Panel
 from tsforecast.windows import Split, Windows, split_by_time
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Task"]
 
+MEASURED = 2_000  # windows, at most
 _SEEDED = threading.Lock()  # torch's own generator is one for all threads
 
 
@@ -31,7 +35,7 @@ class _Part(NamedTuple):
     """What is trained on, and the linear map of it: one that has not seen what is held out."""
 
     split: Split
-    start: LinearMap | None
+    solved: Solved | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,7 @@ class Task:
     windows: Windows
     encoding: Encoding
     patch: int
+    combined: Combination | None
     first: _Part
     whole: _Part
     remark: str
@@ -61,14 +66,15 @@ class Task:
         device: torch.device,
         horizon: int,
         sizes: tuple[int, int],
-        structural: bool,
     ) -> Self:
-        """Settle how windows of sizes (context, segment) are shown, and solve for the linear maps of the part that is
-        trained on at first, and of all. The naive forecast that is corrected is of this season, or of short series a
-        structural model where that may be."""
+        """Settle how windows of sizes (context, segment) are shown, with what answers are combined, and solve for the
+        linear maps of the part that is trained on at first, and of all. The naive forecast that is corrected is of this
+        season."""
         size, patch = sizes
         windows, earlier = Windows.of(past, size, horizon, device), recipe.residual == "auto"
-        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=earlier, structural=structural)
+        windows, encoding = encoded(past, windows, recipe.scaling, season, earlier=earlier)
+        told = recipe.structural and (split.holds_out or remark)
+        combined = Combination.of(past, windows, encoding) if told else None
 
         def part(split: Split) -> _Part:
             if not recipe.linear:
@@ -79,10 +85,10 @@ class Task:
                 return _Part(split, fit_map(before, windows, encoding, levels=recipe.quantiles))
 
         whole, tried = part(split_by_time(past, horizon, 0, LEAST_CONTEXT)), split.holds_out and not remark
-        return cls(recipe, windows, encoding, patch, part(split) if tried else whole, whole, remark)
+        return cls(recipe, windows, encoding, patch, combined, part(split) if tried else whole, whole, remark)
 
-    def trained(self, seed: int) -> tuple[SegmentRNN, Curve]:
-        """A network, and the curve of its training.
+    def trained(self, seed: int) -> tuple[SegmentRNN, Combination | None, Curve]:
+        """A network, with what its answers are combined, and the curve of its training.
 
         Where a part is held out, it tells how long to train, and the network is then trained anew for so long on
         everything: the latest windows are most like what comes next. Where it tells too little, nothing is trained.
@@ -90,13 +96,32 @@ class Task:
         held_out = self.first.split.holds_out
         steps = self.recipe.training.steps(self.first.split.n_train, watched=held_out)
         if self.remark:
-            return self._train(self.whole, seed, steps, 0)[:2]
+            net, curve, _ = self._train(self.whole, seed, steps, 0)
+            combined, solved = self.combined, self.whole.solved
+            if combined is not None and solved is not None:
+                combined = combined.beside_map(self.windows, self.encoding, solved)
+            return net, combined, curve
         with progress.part(0.0, 0.75 if held_out else 1.0):
             net, curve, best = self._train(self.first, seed, steps)
+        combined = self._combined(net)
         if held_out:
             with progress.part(0.75, 1.0):
                 net, _, _ = self._train(self.whole, seed, steps, best)
-        return net, curve
+        return net, combined, curve
+
+    def _combined(self, net: SegmentRNN) -> Combination | None:
+        """With what the answer of a network is combined. Where nothing is held out, it has seen so many windows that
+        structural models tell it nothing new."""
+        split, median = self.first.split, self.recipe.quantiles.index(0.5)
+        if self.combined is None or not split.holds_out:
+            return None
+        places = every_origin(split.valid_low, split.valid_high, split.floors, MEASURED)
+
+        def point(seen: Encoded) -> Tensor:
+            answer: Tensor = net(seen.x, seen.known) + seen.base
+            return answer[:, :, median]
+
+        return self.combined.beside_network(self.windows, self.encoding, places, point)
 
     def _train(self, part: _Part, seed: int, steps: int, stop: int | None = None) -> tuple[SegmentRNN, Curve, int]:
         """One training; where it diverges, one more at half the rate, from the best weights that it had until then."""
@@ -127,7 +152,7 @@ class Task:
                 num_layers=recipe.num_layers,
                 dropout=recipe.dropout,
                 attention=recipe.attention,
-                start=part.start,
+                start=None if part.solved is None else part.solved.map,
                 maps=recipe.gated_maps,
             ).to(device)
             generator = torch.Generator(device).manual_seed(seed)

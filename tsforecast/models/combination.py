@@ -1,0 +1,138 @@
+"""A forecast and that of structural models as one: their weighted mean (Bates & Granger 1969).
+
+What is learned from all windows and what one window says of itself are wrong in different ways, so that the mean of
+both is closer than either nearly everywhere. How much each counts is not learned: the share that is best on what is
+held out of a training is no guide to the one that is best afterwards, when the answer has learned from that too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from tsforecast.models.encoding import OUTSIZED, Encoded, Encoding
+from tsforecast.models.least_squares import Solved
+from tsforecast.models.losses import all_positive
+from tsforecast.models.nets import linear_features
+from tsforecast.models.sampling import Places, every_origin
+from tsforecast.models.schedule import Training
+from tsforecast.models.settle import has_daily_cycle
+from tsforecast.models.structural import StructuralMean
+from tsforecast.panel import Panel
+from tsforecast.windows import NOTHING, Batch, Earlier, Windows
+
+__all__ = ["Combination"]
+
+SEASONS, HORIZONS, LEAST_STEPS, MOST_STEPS = 10, 3, 40, 300  # looked back by the models: as many as all of these ask
+FOLLOWED = 300  # windows that tell which models there are
+JUDGED, ROWS = 2_000, 256  # windows that tell the share, at most, and that are looked at at once
+OF_MAP, OF_NETWORK = 0.5, 0.3  # shares of the models beside a linear map, and beside a network
+NO_WORSE = 1.05  # of the error on what is held out: with more the answer stays alone
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """What is added to an answer.
+
+    structural   the forecasts that it is combined with
+    earlier      what of the past before a context these look at
+    share        of them in the mean
+    """
+
+    structural: StructuralMean
+    earlier: Earlier
+    share: float = OF_MAP
+
+    @classmethod
+    def of(cls, past: Panel, windows: Windows, encoding: Encoding) -> Combination | None:
+        """With the models that the windows of the later half of `past` follow; None where the season is a day, whose
+        weeks such models know nothing of, and where the horizon is more than half of what they look back at."""
+        steps = min(max(SEASONS * past.season_length, HORIZONS * windows.horizon, LEAST_STEPS), MOST_STEPS)
+        if has_daily_cycle(past.season_length) or 2 * windows.horizon > steps:
+            return None
+        size = windows.input_size
+        reach = max(steps, encoding.earlier.begin)
+        earlier = Earlier(reach, reach - size, 0, 1) if reach > size else NOTHING
+        origins, floors = every_origin((past.starts + past.ends + 1) // 2, past.ends + 1, past.starts, FOLLOWED)
+        places = origins.to(windows.values.device), floors.to(windows.values.device)
+        batch = replace(windows, earlier=earlier).gather(*places)
+        history = _history(batch, encoding.encode(batch), steps)
+        return cls(StructuralMean.of(history, past.season_length, windows.horizon), earlier)
+
+    @property
+    def told(self) -> str:
+        """What was settled, in a line of a report."""
+        return f"combined with structural models: {self.share:.0%}"
+
+    def answer(self, batch: Batch, seen: Encoded, quantiles: Tensor, median: int) -> Tensor:
+        """Scaled quantiles `[B, H, Q]` moved as far as their median is."""
+        return quantiles + self.share * self._beyond(batch, seen, quantiles[:, :, median]).unsqueeze(2)
+
+    def _beyond(self, batch: Batch, seen: Encoded, point: Tensor) -> Tensor:
+        """How far the structural models are from a scaled point forecast `[B, H]`; 0 where they say nothing."""
+        found = self.structural.forecast(_history(batch, seen, self.structural.steps))
+        return (found - point).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+
+    def beside_map(self, windows: Windows, encoding: Encoding, solved: Solved) -> Combination | None:
+        """Half of each; None where that is worse on what is held out of the map."""
+        if solved.early is None or solved.late is None:
+            return self
+        early = solved.early
+
+        def point(seen: Encoded) -> Tensor:
+            features = linear_features(seen.x, seen.known, early.hist, early.masks)
+            return features.double() @ early.weights + seen.base[:, :, 0]
+
+        return self.if_no_worse(windows, encoding, solved.late, point)
+
+    def beside_network(
+        self, windows: Windows, encoding: Encoding, held_out: Places, point: Callable[[Encoded], Tensor]
+    ) -> Combination | None:
+        """A smaller share; None where that is worse on what is held out. point: the scaled answer `[B, H]` of a network
+        that has not learned from that."""
+        return replace(self, share=OF_NETWORK).if_no_worse(windows, encoding, held_out, point)
+
+    def if_no_worse(
+        self, windows: Windows, encoding: Encoding, held_out: Places, point: Callable[[Encoded], Tensor]
+    ) -> Combination | None:
+        """Itself; None where the mean has an error at these places that is 5 % larger than that of the scaled answer
+        `[B, H]` alone."""
+        wide = replace(windows, earlier=self.earlier)
+        origins, floors = (each[:: -(-len(each) // JUDGED)] if len(each) else each for each in held_out)
+        alone, combined = 0.0, 0.0
+        with torch.inference_mode():
+            for some in zip(torch.split(origins, ROWS), torch.split(floors, ROWS), strict=True):
+                batch = wide.gather(*some)
+                seen = encoding.encode(batch)
+                own = point(seen).double()
+                alone += _error(batch, seen, own)
+                combined += _error(batch, seen, own + self.share * self._beyond(batch, seen, own))
+        return self if combined <= NO_WORSE * alone else None
+
+
+def seen_of(encoding: Encoding, combined: Combination | None, size: int) -> tuple[Earlier, str]:
+    """What of the past before a context of so many steps is looked at, and what was settled."""
+    if combined is None:
+        return encoding.earlier, encoding.told(size)
+    return combined.earlier, f"{encoding.told(size)}; {combined.told}"
+
+
+def _history(batch: Batch, seen: Encoded, steps: int) -> Tensor:
+    """The last steps that were seen, in scaled units `[B, steps]`."""
+    whole = torch.cat([batch.earlier, batch.context], dim=1) if batch.earlier.shape[1] else batch.context
+    return seen.map.apply_future(whole[:, -steps:]).squeeze(2)
+
+
+def _error(batch: Batch, seen: Encoded, point: Tensor) -> float:
+    """What networks are trained by, of a scaled point forecast `[B, H]`, summed over windows and steps."""
+    target = seen.map.apply_future(batch.target).squeeze(2)
+    there = ~target.isnan()
+    outsized = target.nan_to_num(nan=0.0).abs().amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
+    scaled = torch.where(there, (target - point).abs() / outsized, 0.0)
+    positive = all_positive(batch.context, batch.target).squeeze(2) & there
+    truth, units = batch.target.squeeze(2), seen.units(point.unsqueeze(2)).squeeze(2)
+    relative = torch.where(positive, 2 * (truth - units).abs() / (truth + units.abs()), 0.0)
+    return float(scaled.sum() + Training.relative * relative.sum())
