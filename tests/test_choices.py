@@ -60,7 +60,7 @@ def test_what_multiplies_is_forecast_on_a_logarithm_and_what_adds_as_it_is() -> 
 def test_a_model_records_what_it_settled_once_for_all_series() -> None:
     ridge = Ridge().fit(GROWS, HORIZON).predict(GROWS).notes
     told = "context: 28 steps; scaling: soft_log+standard; corrects: the season before and a smoothing"
-    assert ridge == (("", f"{told}; combined with structural models: 50%"),)
+    assert ridge == (("", f"{told}; combined with structural models: 60%"),)
     recipe = Ridge(input_size=30, scaling="robust", earlier=False, structural=False)
     plain = recipe.fit(panel(*walks()), HORIZON).predict(panel(*walks()))
     assert plain.notes == (("", "context: 30 steps; scaling: robust; corrects: the last value"),)

@@ -29,7 +29,7 @@ __all__ = ["Combination"]
 SEASONS, HORIZONS, LEAST_STEPS, MOST_STEPS = 10, 3, 40, 300  # looked back by the models: as many as all of these ask
 FOLLOWED = 300  # windows that tell which models there are
 JUDGED, ROWS = 2_000, 256  # windows that tell the share, at most, and that are looked at at once
-OF_MAP, OF_NETWORK = 0.5, 0.3  # shares of the models beside a linear map, and beside a network
+OF_MAP, OF_NETWORK = 0.6, 0.3  # shares of the models beside a linear map, and beside a network
 NO_WORSE = 1.05  # of the error on what is held out: with more the answer stays alone
 
 
@@ -77,7 +77,7 @@ class Combination:
         return (found - point).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
     def beside_map(self, windows: Windows, encoding: Encoding, solved: Solved) -> Combination | None:
-        """Half of each; None where that is worse on what is held out of the map."""
+        """Beside a linear map; None where that is worse on what is held out of it."""
         if solved.early is None or solved.late is None:
             return self
         early = solved.early
@@ -91,8 +91,10 @@ class Combination:
     def beside_network(
         self, windows: Windows, encoding: Encoding, held_out: Places, point: Callable[[Encoded], Tensor]
     ) -> Combination | None:
-        """A smaller share; None where that is worse on what is held out. point: the scaled answer `[B, H]` of a network
-        that has not learned from that."""
+        """Beside a network, which needs less of them; None where that is worse on what is held out.
+
+        point   the scaled answer `[B, H]` of a network that has not learned from that
+        """
         return replace(self, share=OF_NETWORK).if_no_worse(windows, encoding, held_out, point)
 
     def if_no_worse(

@@ -44,8 +44,8 @@ class Ridge:
     earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
                  of ten weeks where a daily cycle has been closer with it
-    structural   answer the mean of the map and of structural models (level, trend, season); not where the season is a
-                 day, or where that has been worse by 5 %
+    structural   answer the mean of the map (.4) and of structural models (level, trend, season); not where the season
+                 is a day, or where that has been worse by 5 %
     val_share    the last share of the training time that chooses the penalty
     """
 
