@@ -28,7 +28,7 @@ __all__ = ["Combination"]
 
 SEASONS, HORIZONS, LEAST_STEPS, MOST_STEPS = 10, 3, 40, 300  # looked back by the models: as many as all of these ask
 FOLLOWED = 300  # windows that tell which models there are
-JUDGED, ROWS = 2_000, 256  # windows that tell the share, at most, and that are looked at at once
+ROWS = 256  # windows that are looked at at once
 OF_MAP, OF_NETWORK = 0.6, 0.3  # shares of the models beside a linear map, and beside a network
 NO_WORSE = 1.05  # of the error on what is held out: with more the answer stays alone
 
@@ -103,10 +103,9 @@ class Combination:
         """Itself; None where the mean has an error at these places that is 5 % larger than that of the scaled answer
         `[B, H]` alone."""
         wide = replace(windows, earlier=self.earlier)
-        origins, floors = (each[:: -(-len(each) // JUDGED)] if len(each) else each for each in held_out)
         alone, combined = 0.0, 0.0
         with torch.inference_mode():
-            for some in zip(torch.split(origins, ROWS), torch.split(floors, ROWS), strict=True):
+            for some in zip(*(torch.split(each, ROWS) for each in held_out), strict=True):
                 batch = wide.gather(*some)
                 seen = encoding.encode(batch)
                 own = point(seen).double()
