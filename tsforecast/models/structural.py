@@ -38,7 +38,7 @@ ROUNDS = 40  # of the prior
 DOUBT = 3.0  # windows that say nothing of which models there are, beside those that do
 KEPT, LEAST = 24, 0.005  # models that have a say: at most, and their share before a series is seen
 EXACT = 1e-4  # of a window's deviation: errors below it are as good as none
-HELD = 4_000_000  # values that are worked on at once
+HELD, WINDOWS = 4_000_000, 300  # values that are worked on at once, with about so many windows
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class StructuralMean:
         seen of all of them is most likely)."""
         every, seen = candidates(season), _Seen.of(x, season)
         told = []
-        for some in _parts(every, *seen.y.shape):
-            judge = _Judge.of(some, _lower(some, x.shape[1]), horizon, ROUGHLY)
+        for some in _parts(every, x.shape[1]):
+            judge = _rough(some, x.shape[1], horizon)
             told.append(judge.say(seen, judge.new_in(seen)))
         logs, prior = torch.cat(told), torch.full((len(every),), 1 / len(every), dtype=torch.float64, device=x.device)
         for _ in range(ROUNDS):
@@ -150,11 +150,17 @@ def _lower(models: Sequence[Structural], steps: int) -> Tensor:
     return lower
 
 
-def _parts(models: list[Structural], rows: int, steps: int) -> Iterator[list[Structural]]:
+def _parts(models: list[Structural], steps: int) -> Iterator[tuple[Structural, ...]]:
     """As many models at a time as are worked on at once."""
-    size = max(HELD // (max(rows, steps) * max(ROUGHLY, steps)), 1)
+    size = max(HELD // (max(WINDOWS, steps) * max(ROUGHLY, steps)), 1)
     for start in range(0, len(models), size):
-        yield models[start : start + size]
+        yield tuple(models[start : start + size])
+
+
+@lru_cache(maxsize=4)  # parts: all of them for what is fitted again and again on the same grid
+def _rough(models: tuple[Structural, ...], steps: int, horizon: int) -> _Judge:
+    """What judges models while they are looked for."""
+    return _Judge.of(models, _lower(models, steps), horizon, ROUGHLY)
 
 
 class _Seen(NamedTuple):
