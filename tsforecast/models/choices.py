@@ -1,5 +1,5 @@
-"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks are
-seen, whether on a logarithm."""
+"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks are seen, whether on a
+logarithm."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tsforecast.models.encoding import OUTSIZED, Encoded, Encoding
 from tsforecast.models.least_squares import Solved
-from tsforecast.models.losses import all_positive
+from tsforecast.models.losses import all_positive, pinball, relative_error
 from tsforecast.models.nets import linear_features
 from tsforecast.models.sampling import Places, every_origin
 from tsforecast.models.schedule import Training
@@ -24,7 +24,7 @@ from tsforecast.models.structural import StructuralMean
 from tsforecast.panel import Panel
 from tsforecast.windows import NOTHING, Batch, Earlier, Windows
 
-__all__ = ["Combination"]
+__all__ = ["Combination", "seen_of"]
 
 SEASONS, HORIZONS, LEAST_STEPS, MOST_STEPS = 10, 3, 40, 300  # looked back by the models: as many as all of these ask
 FOLLOWED = 300  # windows that tell which models there are
@@ -129,11 +129,10 @@ def _history(batch: Batch, seen: Encoded, steps: int) -> Tensor:
 
 def _error(batch: Batch, seen: Encoded, point: Tensor) -> float:
     """What networks are trained by, of a scaled point forecast `[B, H]`, summed over windows and steps."""
-    target = seen.map.apply_future(batch.target).squeeze(2)
-    there = ~target.isnan()
-    outsized = target.nan_to_num(nan=0.0).abs().amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
-    scaled = torch.where(there, (target - point).abs() / outsized, 0.0)
-    positive = all_positive(batch.context, batch.target).squeeze(2) & there
-    truth, units = batch.target.squeeze(2), seen.units(point.unsqueeze(2)).squeeze(2)
-    relative = torch.where(positive, 2 * (truth - units).abs() / (truth + units.abs()), 0.0)
-    return float(scaled.sum() + Training.relative * relative.sum())
+    target, answer = seen.target(batch.target).double(), point.unsqueeze(2)
+    there, target = ~target.isnan(), target.nan_to_num(nan=0.0)
+    outsized = target.abs().amax(1, keepdim=True).clamp_min(OUTSIZED) / OUTSIZED
+    positive = all_positive(batch.context, batch.target) & there
+    scaled = pinball(answer, target, target.new_tensor([0.5]), there / outsized)
+    relative = relative_error(seen.units(answer), batch.target.nan_to_num(nan=0.0), positive.double())
+    return float(scaled + Training.relative * relative)

@@ -80,11 +80,9 @@ def fit_map(
         trials = replace(trials, as_good=AS_GOOD_OF_FEW)
     (final,) = trials.sight.solved(*trials.every, [trials.form])
     spread = _spread(trials.errors(), levels)
-    whole, *early = (
-        LinearMap(windows.hist.shape[1], trials.sight.masks, weights, spread)
-        for weights in (final, *(maps[trials.best] for maps, _ in trials.solved))
-    )
-    return Solved(whole, early[0], trials.solved[0][1]) if len(early) == 1 else Solved(whole)
+    whole = LinearMap(windows.hist.shape[1], trials.sight.masks, final, spread)
+    (maps, late), *others = trials.solved
+    return Solved(whole) if others else Solved(whole, replace(whole, weights=maps[trials.best]), late)
 
 
 def _spread(errors: Tensor, levels: tuple[float, ...]) -> Tensor:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Task"]
 
-MEASURED = 2_000  # windows, at most
+JUDGED = 2_000  # held-out windows, at most, that tell whether an answer is combined
 _SEEDED = threading.Lock()  # torch's own generator is one for all threads
 
 
@@ -115,7 +115,8 @@ class Task:
         split, median = self.first.split, self.recipe.quantiles.index(0.5)
         if self.combined is None or not split.holds_out:
             return None
-        places = every_origin(split.valid_low, split.valid_high, split.floors, MEASURED)
+        origins, floors = every_origin(split.valid_low, split.valid_high, split.floors, JUDGED)
+        places = origins.to(self.windows.values.device), floors.to(self.windows.values.device)
 
         def point(seen: Encoded) -> Tensor:
             answer: Tensor = net(seen.x, seen.known) + seen.base
