@@ -11,6 +11,7 @@ from cases import DAILY, panel, poisoned
 from torch import Tensor
 
 from tsforecast.contract import Forecast, Forecaster
+from tsforecast.models import combination
 from tsforecast.models.combination import OF_MAP, OF_NETWORK, Combination
 from tsforecast.models.encoding import Encoded, Encoding
 from tsforecast.models.linear import Ridge
@@ -150,8 +151,9 @@ def test_a_series_is_forecast_alike_among_few_and_among_many() -> None:
     [(1, 8, 40), (1, 18, 54), (4, 8, 40), (7, 14, 70), (12, 18, 120), (52, 13, 300), (7, 140, 300)],
 )
 def test_models_look_back_over_ten_seasons_three_horizons_and_forty_steps(
-    season: int, horizon: int, steps: int
+    season: int, horizon: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(combination, "FOLLOWED", 5)  # windows: what they follow is not asked here
     data = panel(np.random.default_rng(0).normal(size=500), season_length=season)
 
     def combined(horizon: int) -> Combination | None:
@@ -161,3 +163,13 @@ def test_models_look_back_over_ten_seasons_three_horizons_and_forty_steps(
     assert found is not None and found.structural.steps == steps
     assert found.earlier.width == steps - 30
     assert combined(151) is None  # further ahead than half of what they look back at
+
+
+@pytest.mark.parametrize(("season", "length", "steps"), [(4, 30, 40), (12, 50, 60), (52, 133, 156), (52, 500, 300)])
+def test_they_look_back_no_further_than_the_seasons_that_the_longest_series_has(
+    season: int, length: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(combination, "FOLLOWED", 5)
+    data = panel(np.random.default_rng(0).normal(size=length), np.zeros(20), season_length=season)
+    found = Combination.of(data, Windows.of(data, 10, 6), Encoding.of(data, Standard(), season))
+    assert found is not None and found.structural.steps == steps

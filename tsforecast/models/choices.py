@@ -98,15 +98,16 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
     batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
     seen = encoding.encode(batch)
-    target, naive, x = seen.target(batch.target), seen.base.double(), seeing.history(batch, seen.map)
+    x = seeing.history(batch, seen.map)
+    target, naive = (part.squeeze(2) for part in (seen.target(batch.target), seen.base.double()))
     sizes = (target - naive).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
     weights = OUTSIZED / sizes.clamp_min(OUTSIZED)
 
-    def error(ahead: Tensor) -> float:
-        away = target - torch.where(ahead.isnan().unsqueeze(2), naive, ahead.unsqueeze(2))
-        return float((away * weights).nan_to_num(nan=0.0).abs().mean())
+    def errors(ahead: Tensor) -> Tensor:
+        away = target - torch.where(ahead.isnan(), naive, ahead)
+        return (away * weights).nan_to_num(nan=0.0).abs().mean((-2, -1))
 
-    smoothing = Smoothing.closest(x, season, windows.horizon, error)
-    if error(smoothing.forecast(x, windows.horizon)) > CLOSER * error(naive.squeeze(2)):
+    smoothing = Smoothing.closest(x, season, windows.horizon, errors)
+    if errors(smoothing.forecast(x, windows.horizon)) > CLOSER * errors(naive):
         return windows, encoding
     return wide, replace(seeing, smoothing=smoothing)

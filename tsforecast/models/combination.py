@@ -53,6 +53,8 @@ class Combination:
         steps = min(max(SEASONS * past.season_length, HORIZONS * windows.horizon, LEAST_STEPS), MOST_STEPS)
         if has_daily_cycle(past.season_length) or 2 * windows.horizon > steps:
             return None
+        whole = -(-int(past.lengths.max()) // past.season_length) * past.season_length
+        steps = min(steps, max(whole, LEAST_STEPS))  # what no series has takes time, and is asked nothing
         size = windows.input_size
         reach = max(steps, encoding.earlier.begin)
         earlier = Earlier(reach, reach - size, 0, 1) if reach > size else NOTHING

@@ -41,17 +41,19 @@ class Smoothing:
     fading: float = 1.0
 
     @classmethod
-    def closest(cls, x: Tensor, season: int, horizon: int, error: Callable[[Tensor], float]) -> Smoothing:
-        """The one, with the season or without, whose forecast `[B, H]` of the steps after x `[B, T]` has the smallest
-        error."""
+    def closest(cls, x: Tensor, season: int, horizon: int, errors: Callable[[Tensor], Tensor]) -> Smoothing:
+        """The one, with the season or without, whose forecast of the steps after x `[B, T]` has the smallest error.
+
+        errors   of N forecasts `[N, B, H]`, which differ in their slope
+        """
         found, seen = dict[Smoothing, float](), ~x.isnan()
+        slopes = x.new_tensor(SLOPES).view(-1, 1, 1)
         for cycle, fading in (*((season, fading) for fading in FADINGS), (1, 1.0)):
             parts = _taken_apart(x, seen, cycle, fading, rising=True)
             for level in LEVELS:
-                latest = _latest(parts, level)
-                for slope in SLOPES:
-                    one = cls(cycle, level, slope, fading)
-                    found[one] = error(one._ahead(parts, latest, horizon))
+                each = [cls(cycle, level, slope, fading) for slope in SLOPES]
+                ahead = _ahead(parts, _latest(parts, level), slopes, horizon)
+                found.update(zip(each, errors(ahead).tolist(), strict=True))
         return min(found, key=found.__getitem__)
 
     def forecast(self, x: Tensor, horizon: int) -> Tensor:
@@ -68,12 +70,7 @@ class Smoothing:
     def _after(self, x: Tensor, seen: Tensor, horizon: int) -> Tensor:
         """Of windows of which these steps were seen: the same of all (`[1, T]`) or of each (`[B, T]`)."""
         parts = _taken_apart(x, seen, self.season, self.fading, rising=self.slope > 0)
-        return self._ahead(parts, _latest(parts, self.level), horizon)
-
-    def _ahead(self, parts: _Parts, latest: _Latest, horizon: int) -> Tensor:
-        steps = torch.arange(horizon, device=parts.rest.device)
-        rise = self.slope * parts.slope * (parts.rest.shape[1] + steps - latest.when)
-        return latest.level + rise + parts.pattern[:, steps % self.season]
+        return _ahead(parts, _latest(parts, self.level), self.slope, horizon)
 
 
 class _Parts(NamedTuple):
@@ -113,6 +110,13 @@ def _latest(parts: _Parts, level: float) -> _Latest:
         weights = powers[(last - place).clamp_min(0)] * parts.seen
     total = weights.sum(1, keepdim=True)
     return _Latest((weights * parts.rest).sum(1, keepdim=True) / total, (weights * place).sum(1, keepdim=True) / total)
+
+
+def _ahead(parts: _Parts, latest: _Latest, slope: float | Tensor, horizon: int) -> Tensor:
+    """The steps to come `[B, H]`; with slopes `[N, 1, 1]`, of each `[N, B, H]`."""
+    steps = torch.arange(horizon, device=parts.rest.device)
+    rise = slope * (parts.slope * (parts.rest.shape[1] + steps - latest.when))
+    return latest.level + rise + parts.pattern[:, steps % parts.pattern.shape[1]]
 
 
 def _slope(x: Tensor, place: Tensor, seen: Tensor) -> Tensor:

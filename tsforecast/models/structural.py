@@ -66,18 +66,26 @@ class Structural:
     def covariance(self, steps: int) -> Tensor:
         """Of so many steps `[steps, steps]`."""
         t = torch.arange(steps, dtype=torch.float64)
-        season, phase = (t / self.season).floor(), t % self.season
-        found = UNKNOWN + self.level * torch.minimum(t[:, None], t)
-        if self.damping:
-            since = (t - t[:, None]).clamp_min(0)
-            rise = since if self.damping == 1 else self.damping * (1 - self.damping**since) / (1 - self.damping)
-            changes = torch.full_like(t, self.slope)
-            changes[0] = FIRST
-            found += self.level * rise.T @ (changes[:, None] * rise)
+        found = UNKNOWN + self.level * (torch.minimum(t[:, None], t) + _drift(self.slope, self.damping, steps))
         if self.season > 1:
+            season, phase = (t / self.season).floor(), t % self.season
             same = UNKNOWN + self.turning * torch.minimum(season[:, None], season)
             found += torch.where(phase[:, None] == phase, same, 0.0)
         return found + torch.eye(steps, dtype=torch.float64)
+
+
+@lru_cache(maxsize=16)
+def _drift(slope: float, damping: float, steps: int) -> Tensor:
+    """Covariance `[steps, steps]` of where a trend has led to, beside a step of the level; kept, since many models
+    have the same trend."""
+    if not damping:
+        return torch.zeros(steps, steps, dtype=torch.float64)
+    t = torch.arange(steps, dtype=torch.float64)
+    since = (t - t[:, None]).clamp_min(0)
+    rise = since if damping == 1 else damping * (1 - damping**since) / (1 - damping)
+    changes = torch.full_like(t, slope)
+    changes[0] = FIRST
+    return rise.T @ (changes[:, None] * rise)
 
 
 def candidates(season: int) -> list[Structural]:
