@@ -117,8 +117,8 @@ def test_the_error_of_a_map_that_learned_nothing_is_that_of_the_last_value_in_un
 ) -> None:
     trials = _Trials.of(GROWS, *shown(GROWS, name), penalties=(1e15,), val_share=0.2, most=10_000)
     assert trials is not None
-    ((_, (judged, _)),) = trials.solved
-    assert len(judged) == 4 * (60 - HORIZON + 1)
+    ((_, judges),) = trials.solved
+    assert len(judges.places[0]) == 4 * (60 - HORIZON + 1)
     found = []
     for i in range(len(GROWS)):
         x = GROWS.series(i)
@@ -147,8 +147,10 @@ def test_the_relative_error_counts_where_all_values_of_a_window_are_positive() -
     def misses(past: Panel) -> float:
         trials = _Trials.of(past, *shown(past, STANDARD), penalties=(1e15,), val_share=0.2, most=10_000)
         assert trials is not None
-        last = trials.solved[0][1][0][-1:], trials.solved[0][1][1][-1:]  # the last window of the last series
-        return float(trials.sight.misses(14, trials.solved[0][0][0], *last))
+        (maps, judges), *_ = trials.solved
+        origins, floors = judges.places
+        last = replace(judges, places=(origins[-1:], floors[-1:]))  # the last window of the last series
+        return float(last.misses(14, maps[0]))
 
     x, y = values[1179:1193], values[1193:1200]
     away = abs(y - x[-1])

@@ -17,26 +17,22 @@ import torch
 from torch import Tensor
 
 from tsforecast import progress
-from tsforecast.models.encoding import OUTSIZED, Encoded, Encoding
-from tsforecast.models.losses import all_positive
-from tsforecast.models.nets import LinearMap, linear_features
-from tsforecast.models.penalized import Form, solved
+from tsforecast.models.encoding import Encoding
+from tsforecast.models.nets import LinearMap
+from tsforecast.models.penalized import Form
 from tsforecast.models.sampling import Places, every_origin
-from tsforecast.models.schedule import Training
+from tsforecast.models.sight import Judges, Sight
 from tsforecast.panel import Panel
-from tsforecast.scaling import mean_and_std, usable
-from tsforecast.windows import Batch, Split, Windows, split_by_time
+from tsforecast.windows import Split, Windows, split_by_time
 
 __all__ = ["PENALTIES", "Solved", "fit_map", "held_out_error", "least_context"]
 
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
-CHUNK, HELD = 4_096, 40_000_000  # windows that are held at once, and values of them
 ENOUGH = 30  # validation windows to choose by, and to take quantiles of errors from
 PARTS = 5  # of the training time, where there are fewer: each is judged by the map of the others
-MOST_WINDOWS = 50_000  # more add time and hardly any accuracy to so few coefficients
+MOST_WINDOWS = 25_000  # more add time and no accuracy to so few coefficients
 JUDGED = 4_096  # validation windows, at most, that choose the penalty, and windows to learn from to choose an encoding
 VAL_SHARE = 0.2
-RELATIVE = Training.relative  # the weight of the relative error beside the scaled one
 FAR = 0.02  # of the errors at either end, which a mean would follow
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 FEW, AS_GOOD_OF_FEW = 5, 1.05  # stretches of a horizon held out: fewer tell little between forms this close
@@ -61,7 +57,7 @@ def fit_map(
     penalties: tuple[float, ...] = PENALTIES,
     val_share: float = VAL_SHARE,
 ) -> Solved | None:
-    """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
+    """Solve for the map on every window of `past` (thinned evenly above 25,000); None where there is no window.
 
     A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
     smallest absolute error on the last `val_share` of the time is taken, and solved once more on all windows. Of those
@@ -81,8 +77,8 @@ def fit_map(
     (final,) = trials.sight.solved(*trials.every, [trials.form])
     spread = _spread(trials.errors(), levels)
     whole = LinearMap(windows.hist.shape[1], trials.sight.masks, final, spread)
-    (maps, late), *others = trials.solved
-    return Solved(whole) if others else Solved(whole, replace(whole, weights=maps[trials.best]), late)
+    (maps, judges), *others = trials.solved
+    return Solved(whole) if others else Solved(whole, replace(whole, weights=maps[trials.best]), judges.places)
 
 
 def _spread(errors: Tensor, levels: tuple[float, ...]) -> Tensor:
@@ -146,81 +142,6 @@ def least_context(past: Panel, windows: Windows) -> int:
     return min(windows.input_size, 2 * windows.horizon) if has_short(past, windows) else windows.input_size
 
 
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """What the map sees of windows, and what it has to explain."""
-
-    windows: Windows
-    encoding: Encoding
-    masks: bool  # of what is missing
-
-    def chunks(self, origins: Tensor, floors: Tensor) -> Iterator[Places]:
-        """Windows, as many at a time as are held at once."""
-        each = self.windows.input_size + self.windows.horizon + self.windows.earlier.steps
-        size = max(min(CHUNK, HELD // each), 1)
-        return zip(torch.split(origins, size), torch.split(floors, size), strict=True)
-
-    def look(self, origins: Tensor, floors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features `[B, F]`; what is left to explain `[B, H]`, NaN where not observed; and a weight `[B, 1]` that keeps
-        a context which hardly moves from outweighing all others."""
-        batch, seen, features = self._features(origins, floors)
-        rest = (seen.target(batch.target) - seen.base).squeeze(2).double()
-        size = torch.nan_to_num(rest, nan=0.0).abs().amax(1, keepdim=True)
-        return features, rest, OUTSIZED / size.clamp_min(OUTSIZED)
-
-    def _features(self, origins: Tensor, floors: Tensor) -> tuple[Batch, Encoded, Tensor]:
-        batch = self.windows.gather(origins, floors)
-        seen = self.encoding.encode(batch)
-        return batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2], self.masks).double()
-
-    def solved(self, origins: Tensor, floors: Tensor, forms: list[Form]) -> list[Tensor]:
-        """The map of each form `[F, H]` that is learned from these windows."""
-
-        def rows() -> Iterator[tuple[Tensor, Tensor]]:
-            done = 0
-            for o, f in self.chunks(origins, floors):
-                features, rest, weight = self.look(o, f)
-                yield features * weight, torch.nan_to_num(rest, nan=0.0) * weight
-                done += len(o)
-                progress.report(done / max(len(origins), 1))
-
-        return solved(rows(), len(origins), forms)
-
-    def errors(self, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
-        """Errors of a map `[windows, H]` in scaled units, NaN where the target was not observed."""
-        found = []
-        for o, f in self.chunks(origins, floors):
-            features, rest, _ = self.look(o, f)
-            found.append(rest - features @ weights)
-        return torch.cat(found)
-
-    def sizes(self, maps: list[Tensor], origins: Tensor, floors: Tensor) -> tuple[Tensor, int]:
-        """Sums of the clipped absolute errors of each map, and of how many: windows are looked at once for all."""
-        sums, count = torch.zeros(len(maps), dtype=torch.float64, device=origins.device), 0
-        for o, f in self.chunks(origins, floors):
-            features, rest, weight = self.look(o, f)
-            for i, weights in enumerate(maps):
-                sums[i] += ((rest - features @ weights) * weight).abs().nan_to_num(nan=0.0).sum()
-            count += rest.numel()
-        return sums, count
-
-    def misses(self, size: int, weights: Tensor, origins: Tensor, floors: Tensor) -> Tensor:
-        """Errors of a map in units that are the same for every encoding `[windows]`, NaN where nothing was observed."""
-        found, measure = [], replace(self.windows, input_size=size)
-        for o, f in self.chunks(origins, floors):
-            batch, seen, features = self._features(o, f)
-            answer = seen.units((features @ weights).unsqueeze(2) + seen.base)
-            away = (batch.target - answer).abs()
-            context = batch.context if size == self.windows.input_size else measure.gather(o, f).context
-            mean, std = mean_and_std(context)
-            std = usable(std, mean)
-            outsized = ((batch.target - mean) / std).nan_to_num(nan=0.0).abs().amax(1, keepdim=True) / OUTSIZED
-            positive = all_positive(context, batch.target)
-            relative = 2 * away / torch.where(positive, batch.target + answer.abs(), torch.inf)
-            found.append((away / std / outsized.clamp_min(1) + RELATIVE * relative).nanmean((1, 2)))
-        return torch.cat(found)
-
-
 def _before_a_hill(sizes: Tensor) -> Tensor:
     """Errors `[..., penalties]` from the strongest penalty to the weakest, infinite from where they rise on.
 
@@ -235,9 +156,9 @@ def _before_a_hill(sizes: Tensor) -> Tensor:
 class _Trials:
     """Maps of every form, learned from the early windows and judged by the late ones; the best form."""
 
-    sight: _Sight
+    sight: Sight
     every: Places
-    solved: list[tuple[list[Tensor], Places]]  # the map of every form, and what judges it
+    solved: list[tuple[list[Tensor], Judges]]  # the map of every form, and what judges it
     forms: list[Form]
     stretches: float  # of a horizon that the late windows are worth; infinite where every part of the time judges
     as_good: float = AS_GOOD
@@ -254,7 +175,7 @@ class _Trials:
         least: int = 0,
     ) -> _Trials | None:
         """Learned from `most` windows at most; None where there is none, or fewer than `least` to judge by."""
-        horizon, sight = windows.horizon, _Sight(windows, encoding, has_short(past, windows))
+        horizon, sight = windows.horizon, Sight(windows, encoding, has_short(past, windows))
         split = _held_out(past, windows, val_share)
         if split.n_train == 0:
             return None
@@ -274,13 +195,13 @@ class _Trials:
         forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
         one = len(late[0]) >= ENOUGH
         parts = [(early, late)] if one else list(_parts(every, horizon))
-        maps = [(sight.solved(*learned, forms), judged) for learned, judged in parts]
+        maps = [(sight.solved(*learned, forms), Judges(sight, judged)) for learned, judged in parts]
         return cls(sight, every, maps, forms, split.stretches(horizon) if one else math.inf)
 
     @cached_property
     def best(self) -> int:
         """The number of the plainest form that is as good as any."""
-        found = [self.sight.sizes(maps, *judged) for maps, judged in self.solved]
+        found = [judges.sizes(maps) for maps, judges in self.solved]
         each = torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)
         sizes = _before_a_hill(each.view(2, -1).flip(1)).flip(1).flatten().tolist()  # with a drift and without
         return max(i for i, size in enumerate(sizes) if size <= self.as_good * min(sizes))
@@ -291,9 +212,9 @@ class _Trials:
 
     def errors(self) -> Tensor:
         """Of the best form."""
-        return torch.cat([self.sight.errors(maps[self.best], *judged) for maps, judged in self.solved])
+        return torch.cat([judges.errors(maps[self.best]) for maps, judges in self.solved])
 
     def misses(self, size: int) -> float:
         """Of the best form, their mean, measured by contexts of so many steps."""
-        found = [self.sight.misses(size, maps[self.best], *judged) for maps, judged in self.solved]
+        found = [judges.misses(size, maps[self.best]) for maps, judges in self.solved]
         return float(torch.cat(found).nanmean())
