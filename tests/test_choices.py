@@ -115,7 +115,7 @@ def shown(past: Panel, name: str) -> tuple[Windows, Encoding]:
 def test_the_error_of_a_map_that_learned_nothing_is_that_of_the_last_value_in_units_of_a_context(
     name: str, size: int
 ) -> None:
-    trials = _Trials.of(GROWS, *shown(GROWS, name), penalties=(1e15,), val_share=0.2, most=10_000)
+    trials = _Trials.of(GROWS, *shown(GROWS, name), penalties=(1e15,), val_share=0.2, tried=10_000)
     assert trials is not None
     ((_, judges),) = trials.solved
     assert len(judges.places[0]) == 4 * (60 - HORIZON + 1)
@@ -145,7 +145,7 @@ def test_the_relative_error_counts_where_all_values_of_a_window_are_positive() -
     zero = replace(GROWS, values=values)
 
     def misses(past: Panel) -> float:
-        trials = _Trials.of(past, *shown(past, STANDARD), penalties=(1e15,), val_share=0.2, most=10_000)
+        trials = _Trials.of(past, *shown(past, STANDARD), penalties=(1e15,), val_share=0.2, tried=10_000)
         assert trials is not None
         (maps, judges), *_ = trials.solved
         origins, floors = judges.places

@@ -30,7 +30,7 @@ __all__ = ["PENALTIES", "Solved", "fit_map", "held_out_error", "least_context"]
 PENALTIES = (1e-3, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 ENOUGH = 30  # validation windows to choose by, and to take quantiles of errors from
 PARTS = 5  # of the training time, where there are fewer: each is judged by the map of the others
-MOST_WINDOWS = 25_000  # more add time and no accuracy to so few coefficients
+MOST_WINDOWS, TRIED = 50_000, 25_000  # more add time and hardly any accuracy; half of them tell which form is best
 JUDGED = 4_096  # validation windows, at most, that choose the penalty, and windows to learn from to choose an encoding
 VAL_SHARE = 0.2
 FAR = 0.02  # of the errors at either end, which a mean would follow
@@ -57,7 +57,7 @@ def fit_map(
     penalties: tuple[float, ...] = PENALTIES,
     val_share: float = VAL_SHARE,
 ) -> Solved | None:
-    """Solve for the map on every window of `past` (thinned evenly above 25,000); None where there is no window.
+    """Solve for the map on every window of `past` (thinned evenly above 50,000); None where there is no window.
 
     A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
     smallest absolute error on the last `val_share` of the time is taken, and solved once more on all windows. Of those
@@ -69,7 +69,7 @@ def fit_map(
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
-    trials = _Trials.of(past, windows, encoding, penalties, val_share, MOST_WINDOWS)
+    trials = _Trials.of(past, windows, encoding, penalties, val_share, TRIED)
     if trials is None:
         return None
     if trials.stretches < FEW:
@@ -171,10 +171,10 @@ class _Trials:
         encoding: Encoding,
         penalties: tuple[float, ...],
         val_share: float,
-        most: int,
+        tried: int,
         least: int = 0,
     ) -> _Trials | None:
-        """Learned from `most` windows at most; None where there is none, or fewer than `least` to judge by."""
+        """Learned from `tried` windows at most; None where there is none, or fewer than `least` to judge by."""
         horizon, sight = windows.horizon, Sight(windows, encoding, has_short(past, windows))
         split = _held_out(past, windows, val_share)
         if split.n_train == 0:
@@ -185,9 +185,9 @@ class _Trials:
         early, late, every = (
             (part[0].to(device), part[1].to(device))
             for part in (
-                every_origin(split.train_low, split.train_high, split.floors, most),
+                every_origin(split.train_low, split.train_high, split.floors, tried),
                 every_origin(split.valid_low, split.valid_high, split.floors, JUDGED),
-                every_origin(split.train_low, last, split.floors, most),
+                every_origin(split.train_low, last, split.floors, MOST_WINDOWS),
             )
         )
         if len(late[0]) < least:

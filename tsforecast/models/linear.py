@@ -71,7 +71,7 @@ class Ridge:
             parse_transform(self.scaling, season_length=1)
 
     def fit(self, past: Panel, horizon: int, /) -> _FittedRidge:
-        """Solve for the map on every window of `past` (thinned evenly above 25,000).
+        """Solve for the map on every window of `past` (thinned evenly above 50,000).
 
         Raises DataError where no series is long enough for a single window.
         """
