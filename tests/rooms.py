@@ -16,7 +16,7 @@ TENSOR_ROOMS = (
     "windows",
     *(f"models.{room}" for room in ("answers", "choices", "combination", "encoding", "fitted_network")),
     *(f"models.{room}" for room in ("least_squares", "linear", "look_back", "recurrent", "sampling", "schedule")),
-    *(f"models.{room}" for room in ("side_by_side", "sight", "task", "training", "weeks")),
+    *(f"models.{room}" for room in ("side_by_side", "sight", "task", "training", "weeks", "years")),
 )
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = (

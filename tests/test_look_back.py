@@ -65,7 +65,7 @@ def test_it_is_the_length_with_which_a_map_has_been_closest_in_units_of_the_usua
     errors = {}
     for size in (672, 336, 144, 48, 24):
         windows = Windows.of(LOAD, size, HORIZON)
-        found = shown(LOAD, windows, "standard", naive_season(LOAD, HORIZON), earlier=False, weeks=False)
+        found = shown(LOAD, windows, "standard", naive_season(LOAD, HORIZON), earlier=False, before=False)
         errors[size] = held_out_error(LOAD, *found, USUAL)
     assert chosen(LOAD) == min(errors, key=errors.__getitem__)
     assert min(errors.values()) < 0.97 * errors[672]
@@ -176,7 +176,7 @@ def test_units_that_are_those_of_each_context_would_not_tell_lengths_apart() -> 
     past = days(np.cumsum(np.random.default_rng(0).normal(size=2_000)))
 
     def error(size: int, unit: int | None) -> float:
-        found = shown(past, Windows.of(past, size, HORIZON), "standard", 1, earlier=False, weeks=False)
+        found = shown(past, Windows.of(past, size, HORIZON), "standard", 1, earlier=False, before=False)
         return held_out_error(past, *found, unit)
 
     assert error(48, None) > 2 * error(48, USUAL)

@@ -86,7 +86,7 @@ def test_the_naive_forecast_and_what_it_missed_continue_a_week_that_repeats(seas
 def test_maps_and_networks_see_it_in_the_units_of_their_window(scaling: str) -> None:
     weeks = Weeks(DAY, DAY)
     encoding = Encoding.of(SHOPS, parse_transform(scaling, season_length=DAY), DAY)
-    encoding = replace(encoding, weeks=weeks, earlier=weeks.earlier(HORIZON))
+    encoding = replace(encoding, before=weeks, earlier=weeks.earlier(HORIZON))
     batch = contexts([view(SHOPS)], WEEK, encoding.earlier)
     seen = encoding.encode(batch)
     bent = np.log if scaling.startswith("log") else np.asarray
@@ -113,22 +113,22 @@ def test_it_is_taken_where_the_map_has_been_closer_with_it_and_not_where_chance_
         plain = Windows.of(data, WEEK, HORIZON), Encoding.of(data, Standard(), DAY)
         plain = with_smoothing(data, *plain)
         reach = Weeks(DAY, DAY).earlier(HORIZON)
-        wide = replace(plain[0], earlier=reach), replace(plain[1], weeks=Weeks(DAY, DAY), earlier=reach)
+        wide = replace(plain[0], earlier=reach), replace(plain[1], before=Weeks(DAY, DAY), earlier=reach)
         closer = held_out_error(data, *wide) < held_out_error(data, *plain)
         found = encoded(data, Windows.of(data, WEEK, HORIZON), "standard", DAY, earlier=True)[1]
-        assert (found.weeks == Weeks(DAY, DAY)) == closer
+        assert (found.before == Weeks(DAY, DAY)) == closer
         taken.append(closer)
     assert taken[0] and not all(taken), taken
 
 
 def test_ridge_and_networks_take_it_unless_it_is_turned_off() -> None:
     fitted = Ridge(input_size=WEEK).fit(SHOPS, HORIZON)
-    assert fitted.encoding.weeks == Weeks(DAY, DAY)
+    assert fitted.encoding.before == Weeks(DAY, DAY)
     assert fitted.predict(SHOPS).notes[-1][1].endswith("; earlier weeks: 10")
-    assert Ridge(input_size=WEEK, earlier=False).fit(SHOPS, HORIZON).encoding.weeks is None
+    assert Ridge(input_size=WEEK, earlier=False).fit(SHOPS, HORIZON).encoding.before is None
     for residual, taken in (("auto", True), ("seasonal", False), ("last", False), ("none", False)):
         fitted = LSTM(input_size=WEEK, hidden_size=8, residual=residual, training=EFFORTLESS).fit(SHOPS, HORIZON)  # type: ignore[arg-type]
-        assert all((net.encoding.weeks is not None) == taken for net in fitted.members.values())
+        assert all((net.encoding.before is not None) == taken for net in fitted.members.values())
 
 
 def test_it_pays_on_what_comes_after_the_past_that_settled_it() -> None:
@@ -198,7 +198,7 @@ def test_a_series_has_the_same_bits_alone_among_others_and_however_many_are_held
 def test_a_window_in_training_and_the_end_of_a_past_show_the_same() -> None:
     data = panel(counts(12, 0.2), counts(3, 0.2), np.r_[np.full(WEEK, np.nan), counts(3, 0.2)], season_length=DAY)
     windows, encoding = encoded(data, Windows.of(data, WEEK, HORIZON), "standard", DAY, earlier=True)
-    assert encoding.weeks is not None
+    assert encoding.before is not None
     origins = data.ends - 2 * DAY
     gathered = windows.gather(torch.from_numpy(origins), torch.from_numpy(data.starts))
     asked = contexts([view(data.cut(origins))], WEEK, encoding.earlier)

@@ -1,5 +1,5 @@
-"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks are seen, whether on a
-logarithm."""
+"""What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks or years are seen, whether
+on a logarithm."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from torch import Tensor
 from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.least_squares import held_out_error
 from tsforecast.models.sampling import every_origin
-from tsforecast.models.settle import has_daily_cycle
+from tsforecast.models.settle import has_daily_cycle, week_of_days
 from tsforecast.models.smoothing import SEASONS, Smoothing
 from tsforecast.models.weeks import WEEKS, Weeks
+from tsforecast.models.years import YEARS, Years
 from tsforecast.panel import Panel
 from tsforecast.transforms import parse_transform
 from tsforecast.windows import NOTHING, Earlier, Windows, split_by_time
@@ -27,7 +28,7 @@ Shown = tuple[Windows, Encoding]
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
-AT_ALL = 1.0  # of the error of the map without earlier weeks: however little they gained, later spans agreed
+AT_ALL = 1.0  # of the error of the map without earlier weeks or years: however little they gained, later spans agreed
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
@@ -37,17 +38,18 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
               5 %, in what is held out of the past
     earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected and, where
-              the season is a day and a linear map has been closer, what that missed in ten weeks is seen
+              the season is a day and a linear map has been closer, what that missed in ten weeks is seen; of days, how
+              the same days of five years went on
     """
 
-    def made(name: str, weeks: bool = False) -> Shown:
-        return shown(past, windows, name, season, earlier=earlier, weeks=weeks)
+    def made(name: str, before: bool = False) -> Shown:
+        return shown(past, windows, name, season, earlier=earlier, before=before)
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
-    if earlier and has_daily_cycle(past.season_length):
-        rivals.append((AT_ALL, lambda found: _with_weeks(past, *found)))
+    if earlier and _before(past, windows.horizon, season) is not None:
+        rivals.append((AT_ALL, lambda found: _with_before(past, *found)))
     if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
-        rivals.append((MUCH_CLOSER, lambda found: made(BENT, weeks=found[1].weeks is not None)))
+        rivals.append((MUCH_CLOSER, lambda found: made(BENT, before=found[1].before is not None)))
     found = made(scaling)
     error = held_out_error(past, *found) if rivals else math.inf
     for share, rival_of in rivals:
@@ -60,19 +62,31 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     return found
 
 
-def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, weeks: bool) -> Shown:
-    """The same, with nothing measured but the smoothing: "auto" is standard, and weeks are seen where it is said."""
+def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, before: bool) -> Shown:
+    """The same, with nothing measured but the smoothing: "auto" is standard, and weeks or years are seen where it is
+    said and there are any."""
     transform = parse_transform(PLAIN if scaling == AUTO else scaling, season_length=past.season_length)
     found = windows, Encoding.of(past, transform, season, windows.values.device)
     found = with_smoothing(past, *found) if earlier else found
-    return _with_weeks(past, *found) if weeks else found
+    return _with_before(past, *found) if before else found
 
 
-def _with_weeks(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
-    there = int(past.lengths.max()) // (7 * past.season_length)
-    weeks = Weeks(past.season_length, encoding.season, max(min(WEEKS, there), 1))
-    reach = weeks.earlier(windows.horizon)
-    return replace(windows, earlier=reach), replace(encoding, weeks=weeks, earlier=reach)
+def _with_before(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
+    before = _before(past, windows.horizon, encoding.season)
+    if before is None:
+        return windows, encoding
+    reach = before.earlier(windows.horizon)
+    return replace(windows, earlier=reach), replace(encoding, before=before, earlier=reach)
+
+
+def _before(past: Panel, horizon: int, season: int) -> Weeks | Years | None:
+    """Earlier weeks where the season is a day; earlier years of days, of which the longest series has two."""
+    longest, cycle = int(past.lengths.max()), past.season_length
+    if has_daily_cycle(cycle):
+        return Weeks(cycle, season, max(min(WEEKS, longest // (7 * cycle)), 1))
+    years = Years(week_of_days(past.freq), YEARS)
+    there = longest // years.year if years.year else 0
+    return replace(years, years=min(YEARS, there)) if there > 1 and horizon <= years.furthest else None
 
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:

@@ -48,10 +48,11 @@ class Combination:
 
     @classmethod
     def of(cls, past: Panel, windows: Windows, encoding: Encoding) -> Combination | None:
-        """With the models that the windows of the later half of `past` follow; None where the season is a day, whose
-        weeks such models know nothing of, and where the horizon is more than half of what they look back at."""
+        """With the models that the windows of the later half of `past` follow; None where the season is a day or
+        earlier years have a say, of whose cycles such models know nothing, and where the horizon is more than half of
+        what they look back at."""
         steps = min(max(SEASONS * past.season_length, HORIZONS * windows.horizon, LEAST_STEPS), MOST_STEPS)
-        if has_daily_cycle(past.season_length) or 2 * windows.horizon > steps:
+        if encoding.before is not None or has_daily_cycle(past.season_length) or 2 * windows.horizon > steps:
             return None
         whole = -(-int(past.lengths.max()) // past.season_length) * past.season_length
         steps = min(steps, max(whole, LEAST_STEPS))  # what no series has takes time, and is asked nothing

@@ -15,6 +15,7 @@ from tsforecast.models.filling import filled
 from tsforecast.models.nets import OWN
 from tsforecast.models.smoothing import Smoothing
 from tsforecast.models.weeks import Weeks
+from tsforecast.models.years import Years
 from tsforecast.panel import Panel
 from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
 from tsforecast.transforms import Chain, Map, Standard, Transform
@@ -57,8 +58,10 @@ class Encoding:
     season      the network corrects the season-before forecast of this length; 1: the last value; 0: nothing
     smoothing   or the mean of that and of this one, and sees how far they are apart: with few windows to learn from the
                 mean is the better start, with many they say how much of each is best
-    weeks       and it sees what the naive forecast missed at the same time of earlier weeks
-    earlier     what of the past before the context is looked at: by weeks, where there are, else by the smoothing
+    before      and it sees what the naive forecast missed at the same time of earlier weeks, or how days went on in
+                earlier years
+    earlier     what of the past before the context is looked at: by weeks or years, where there are, else by the
+                smoothing
     """
 
     transform: Transform
@@ -67,7 +70,7 @@ class Encoding:
     futr_mean: Tensor  # [1, 1, K]
     futr_std: Tensor
     smoothing: Smoothing | None = None
-    weeks: Weeks | None = None
+    before: Weeks | Years | None = None
     earlier: Earlier = NOTHING
 
     @classmethod
@@ -79,15 +82,15 @@ class Encoding:
     @property
     def known(self) -> int:
         """Channels that tell of the steps ahead."""
-        return self.futr_mean.numel() + (self.smoothing is not None) + (self.weeks is not None)
+        return self.futr_mean.numel() + (self.smoothing is not None) + (self.before is not None)
 
     def told(self, size: int) -> str:
         """What was settled, in a line of a report, with `size` steps of context."""
         corrected = {0: "nothing", 1: "the last value"}.get(self.season, "the season before")
         if self.smoothing is not None:
             corrected = f"{corrected} and a smoothing"
-        weeks = f"; earlier weeks: {self.weeks.weeks}" if self.weeks is not None else ""
-        return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{weeks}"
+        before = f"; {self.before.told}" if self.before is not None else ""
+        return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{before}"
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
@@ -115,14 +118,14 @@ class Encoding:
         if self.smoothing is not None:
             beyond = _there(self.smoothing.forecast(self.history(batch, scale), horizon).unsqueeze(2) - base)
             base, known = base + SMOOTHED * beyond, torch.cat([known, beyond], dim=2)
-        if self.weeks is not None:
-            missed = self.weeks.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
+        if self.before is not None:
+            missed = self.before.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)
         return Encoded(x, known.float(), base.float(), scale)
 
     def history(self, batch: Batch, scale: Map) -> Tensor:
         """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""
-        if self.weeks is not None or self.earlier == NOTHING:
+        if self.before is not None or self.earlier == NOTHING:
             return scale.apply_future(batch.context).squeeze(2)
         before = batch.earlier[:, batch.earlier.shape[1] - self.earlier.width :]  # more may have been gathered
         return scale.apply_future(torch.cat([before, batch.context], dim=1)).squeeze(2)

@@ -35,7 +35,7 @@ def look_back(past: Panel, horizon: int, scaling: str, season: int, *, earlier: 
 
     def error(size: int) -> float:
         windows = Windows.of(past, size, horizon)
-        found = shown(past, windows, scaling, season, earlier=earlier, weeks=earlier and daily)
+        found = shown(past, windows, scaling, season, earlier=earlier, before=earlier and daily)
         return held_out_error(past, *found, usual)
 
     if daily:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from tsforecast.frequency import DAY, Frequency
 from tsforecast.panel import Panel
 
-__all__ = ["MOST_CONTEXT", "context_size", "has_daily_cycle", "naive_season", "segment_size", "with_room"]
+__all__ = [
+    "MOST_CONTEXT",
+    "context_size",
+    "has_daily_cycle",
+    "naive_season",
+    "segment_size",
+    "week_of_days",
+    "with_room",
+]
 
 MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10
@@ -48,6 +57,13 @@ def with_room(past: Panel, horizon: int, wanted: int) -> int:
 def has_daily_cycle(season_length: int) -> bool:
     """Whether the season is a day of hours or minutes: long, and not the weeks of a year."""
     return season_length >= 20 and season_length != WEEKS
+
+
+def week_of_days(freq: Frequency) -> int:
+    """Steps of a week on a grid of days, or of weekdays; 0 on others."""
+    if freq.kind == "weekdays":
+        return 5
+    return 7 if freq.kind == "fixed" and freq.step == DAY else 0
 
 
 def segment_size(input_size: int, season_length: int) -> int:

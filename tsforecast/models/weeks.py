@@ -36,6 +36,11 @@ class Weeks:
     def week(self) -> int:
         return 7 * self.day
 
+    @property
+    def told(self) -> str:
+        """In a line of a report."""
+        return f"earlier weeks: {self.weeks}"
+
     def earlier(self, horizon: int) -> Earlier:
         """What is looked at: a day and the horizon after it (a week at most), as they were each of the weeks before."""
         return Earlier(self.week + self.day, self.day + min(horizon, self.week), self.week, self.weeks)
