@@ -43,9 +43,10 @@ class Ridge:
                  (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
     earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
-                 of ten weeks where a daily cycle has been closer with it
+                 of ten weeks where a daily cycle has been closer with it, or how the same days of five years went on
+                 where days have been
     structural   answer the mean of the map (.4) and of structural models (level, trend, season); not where the season
-                 is a day, or where that has been worse by 5 %
+                 is a day or earlier years have a say, or where that has been worse by 5 %
     val_share    the last share of the training time that chooses the penalty
     """
 

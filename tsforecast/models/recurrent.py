@@ -52,10 +52,11 @@ class Recurrent:
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context; "auto":
                  standard, or of a logarithm (soft_log+standard) where that let a linear map be closer in the past
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
-                 in the past, with a season its mean with a smoothing, and of a daily cycle it may see earlier weeks
+                 in the past, with a season its mean with a smoothing, and of a daily cycle it may see earlier weeks, of
+                 days earlier years
     structural   let the forecast be the mean of the network's (.7; .4 where nothing is trained) and of structural
-                 models' (level, trend, season); not where the season is a day, where nothing is held out, or where that
-                 is worse on what is
+                 models' (level, trend, season); not where the season is a day, where earlier years have a say, where
+                 nothing is held out, or where that is worse on what is
     linear       let the network hold a linear map from the context to the horizon, and start as `Ridge`; it stays that
                  where less than five stretches of a horizon could be held out to tell whether training helps
     gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the
