@@ -28,7 +28,8 @@ Shown = tuple[Windows, Encoding]
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
-AT_ALL = 1.0  # of the error of the map without earlier weeks or years: however little they gained, later spans agreed
+AT_ALL = 1.0  # of the error of the map without earlier weeks: however little they gained, later spans agreed
+A_BIT = 0.99  # of that without earlier years, which are few: prices come closer than this by chance
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
@@ -46,8 +47,9 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
         return shown(past, windows, name, season, earlier=earlier, before=before)
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
-    if earlier and _before(past, windows.horizon, season) is not None:
-        rivals.append((AT_ALL, lambda found: _with_before(past, *found)))
+    before = _before(past, windows.horizon, season) if earlier else None
+    if before is not None:
+        rivals.append((AT_ALL if isinstance(before, Weeks) else A_BIT, lambda found: _with_before(past, *found)))
     if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
         rivals.append((MUCH_CLOSER, lambda found: made(BENT, before=found[1].before is not None)))
     found = made(scaling)
@@ -80,13 +82,14 @@ def _with_before(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
 
 
 def _before(past: Panel, horizon: int, season: int) -> Weeks | Years | None:
-    """Earlier weeks where the season is a day; earlier years of days, of which the longest series has two."""
+    """Earlier weeks where the season is a day; earlier years of days, of which the longest series has two, where the
+    horizon is a week or more: what comes sooner a context tells."""
     longest, cycle = int(past.lengths.max()), past.season_length
     if has_daily_cycle(cycle):
         return Weeks(cycle, season, max(min(WEEKS, longest // (7 * cycle)), 1))
     years = Years(week_of_days(past.freq), YEARS)
     there = longest // years.year if years.year else 0
-    return replace(years, years=min(YEARS, there)) if there > 1 and horizon <= years.furthest else None
+    return replace(years, years=min(YEARS, there)) if there > 1 and years.week <= horizon <= years.furthest else None
 
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
