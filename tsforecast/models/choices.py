@@ -28,8 +28,6 @@ Shown = tuple[Windows, Encoding]
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
-AT_ALL = 1.0  # of the error of the map without earlier weeks: however little they gained, later spans agreed
-A_BIT = 0.99  # of that without earlier years, which are few: prices come closer than this by chance
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
 
 
@@ -49,7 +47,7 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     before = _before(past, windows.horizon, season) if earlier else None
     if before is not None:
-        rivals.append((AT_ALL if isinstance(before, Weeks) else A_BIT, lambda found: _with_before(past, *found)))
+        rivals.append((before.closer, lambda found: _with_before(past, *found)))
     if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
         rivals.append((MUCH_CLOSER, lambda found: made(BENT, before=found[1].before is not None)))
     found = made(scaling)
@@ -87,9 +85,12 @@ def _before(past: Panel, horizon: int, season: int) -> Weeks | Years | None:
     longest, cycle = int(past.lengths.max()), past.season_length
     if has_daily_cycle(cycle):
         return Weeks(cycle, season, max(min(WEEKS, longest // (7 * cycle)), 1))
-    years = Years(week_of_days(past.freq), YEARS)
-    there = longest // years.year if years.year else 0
-    return replace(years, years=min(YEARS, there)) if there > 1 and years.week <= horizon <= years.furthest else None
+    week = week_of_days(past.freq)
+    if week == 0:
+        return None
+    years = Years(week)
+    there = longest // years.year
+    return Years(week, min(YEARS, there)) if there > 1 and week <= horizon <= years.furthest else None
 
 
 def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:

@@ -7,13 +7,14 @@ Ten of them say more, in as many numbers as the horizon has steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from tsforecast.windows import Earlier
 
-__all__ = ["WEEKS", "Weeks"]
+__all__ = ["WEEKS", "Weeks", "faded_mean"]
 
 WEEKS = 10  # looked back, at most
 FADING = 0.8  # weight of a week beside the one after it
@@ -31,6 +32,8 @@ class Weeks:
     day: int
     season: int
     weeks: int = WEEKS
+    closer: ClassVar[float] = 1.0
+    """Share of the error of a map without it, below which it is taken: however little it gained, later spans agreed."""
 
     @property
     def week(self) -> int:
@@ -53,8 +56,14 @@ class Weeks:
         before, after = weeks[:, :, self.day - self.season : self.day], weeks[:, :, self.day :]
         naive = before[:, :, torch.arange(steps, device=weeks.device) % self.season]
         away = after - naive
-        # sums, not products of matrices: in those the last bits of a row may depend on its place in the batch
-        fading = FADING ** torch.arange(self.weeks, device=away.device, dtype=away.dtype)[:, None]
-        weights = torch.where(away.isnan(), 0.0, fading)
-        found = away.nan_to_num_(nan=0.0).mul_(weights).sum(1) / weights.sum(1)
+        found = faded_mean(away, FADING)
         return found if steps == horizon else found[:, torch.arange(horizon, device=found.device) % self.week]
+
+
+def faded_mean(away: Tensor, fading: float) -> Tensor:
+    """The mean `[B, H]` over the second axis of `away` `[B, N, H]` (NaN = nothing known), the latest first, each with
+    `fading` times the weight of the one after it."""
+    # sums, not products of matrices: in those the last bits of a row may depend on its place in the batch
+    powers = fading ** torch.arange(away.shape[1], device=away.device, dtype=away.dtype)[:, None]
+    weights = torch.where(away.isnan(), 0.0, powers)
+    return away.nan_to_num(nan=0.0).mul_(weights).sum(1) / weights.sum(1)

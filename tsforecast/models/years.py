@@ -7,11 +7,12 @@ of a shop. One day a year ago is mostly chance, so that each is taken with its n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
+from tsforecast.models.weeks import faded_mean
 from tsforecast.windows import Earlier
 
 __all__ = ["YEARS", "Years"]
@@ -31,6 +32,8 @@ class Years:
 
     week: int
     years: int = YEARS
+    closer: ClassVar[float] = 0.99
+    """Share of the error of a map without it, below which it is taken: years are few, and 1 % may be chance."""
 
     @property
     def year(self) -> int:
@@ -63,8 +66,4 @@ class Years:
         level = values[:, :, :before].sum(2, keepdim=True) / seen[:, :, :before].sum(2, keepdim=True)
         around = 2 * self.week + 1
         mean, share = (avg_pool1d(part[:, :, before - self.week :], around, stride=1) for part in (values, seen))
-        away = mean / share - level  # NaN where one of the two is: 0 / 0
-        # sums, not products of matrices: in those the last bits of a row may depend on its place in the batch
-        fading = FADING ** torch.arange(self.years, device=away.device, dtype=away.dtype)[:, None]
-        weights = torch.where(away.isnan(), 0.0, fading)
-        return away.nan_to_num(nan=0.0).mul_(weights).sum(1) / weights.sum(1)
+        return faded_mean(mean / share - level, FADING)  # NaN where one of the two is: 0 / 0
