@@ -76,7 +76,7 @@ def poisoned(panel: Panel, ends: np.ndarray, poison: Callable[[np.ndarray], np.n
     return replace(panel, values=values, hist=hist)
 
 
-TINY = Training(max_steps=6, batch_size=16, device="cpu")
+TINY = Training(max_steps=3, batch_size=16, device="cpu")
 SMALL: dict[str, Any] = {"input_size": 14, "hidden_size": 16, "num_layers": 1, "n_seeds": 1, "training": TINY}
 FREE = {**SMALL, "linear": False}  # of a solution that so little training would not leave
 LED = {**SMALL, "training": replace(TINY, val_share=0.0)}  # from a solution, which no held-out part keeps it at

@@ -59,7 +59,7 @@ class Bench:
         """Whether an answer `[48, H]` in units is combined with so much of the models."""
 
         def point(seen: Encoded) -> Tensor:
-            return seen.map.apply_future(answer.unsqueeze(2)).squeeze(2)
+            return seen.scale.map.apply_future(answer.unsqueeze(2)).squeeze(2)
 
         found = replace(self.found, share=share)
         return found.if_no_worse(self.windows, self.encoding, self.places, point) is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,15 +39,25 @@ def forecast_of(recipe: Forecaster, fold: Fold) -> bytes:
     return bits(recipe.fit(fold.training, fold.plan.reach).predict([fold.view])[0])
 
 
+@cache
+def clean(name: str) -> bytes:
+    """What a recipe forecasts of the middle fold of its own panel, where nothing is touched."""
+    return forecast_of(RECIPES[name](0), middle(panel_for(name)))
+
+
+def middle(whole: Panel) -> Fold:
+    return folds(whole, horizon=HORIZON, n_windows=3)[1]
+
+
 def seen_by(make: Callable[[Panel], Forecaster], whole: Panel, poisons: dict = POISONS) -> list[str]:
     """The poisons after the cutoff that change a forecast of the middle fold; `make` may look at the whole panel."""
-    fold = folds(whole, horizon=HORIZON, n_windows=3)[1]
-    clean = forecast_of(make(whole), fold)
+    fold = middle(whole)
+    untouched = forecast_of(make(whole), fold)
     found = []
     for name, poison in poisons.items():
         dirty = poisoned(whole, fold.ends, poison)
         assert not np.array_equal(dirty.values, whole.values, equal_nan=True)
-        if forecast_of(make(dirty), replace(fold, panel=dirty)) != clean:
+        if forecast_of(make(dirty), replace(fold, panel=dirty)) != untouched:
             found.append(name)
     return found
 
@@ -112,12 +123,10 @@ def test_with_one_series_nothing_after_the_cutoff_is_in_reach() -> None:
 def test_every_model_sees_the_last_value_before_the_cutoff(name: str) -> None:
     """Without this the test above would be passed by a model that sees nothing."""
     whole = panel_for(name)
-    fold = folds(whole, horizon=HORIZON, n_windows=3)[1]
+    fold = middle(whole)
     values = whole.values.copy()
     values[fold.ends - 1] += 2.0
-    assert forecast_of(RECIPES[name](0), fold) != forecast_of(
-        RECIPES[name](0), replace(fold, panel=replace(whole, values=values))
-    )
+    assert forecast_of(RECIPES[name](0), replace(fold, panel=replace(whole, values=values))) != clean(name)
 
 
 def cut_off(whole: Panel, ends: np.ndarray) -> Panel:
@@ -131,31 +140,30 @@ def cut_off(whole: Panel, ends: np.ndarray) -> Panel:
 
 @every_recipe
 def test_a_fold_is_what_a_panel_that_ends_at_the_cutoff_gives(name: str) -> None:
-    fold = folds(panel_for(name), horizon=HORIZON, n_windows=3)[1]
+    fold = middle(panel_for(name))
     short = cut_off(fold.panel, fold.ends)
     answer = RECIPES[name](0).fit(short, HORIZON).predict([View(short, fold.view.future)])[0]
-    assert bits(answer) == forecast_of(RECIPES[name](0), fold)
+    assert bits(answer) == clean(name)
 
 
 def test_a_future_has_no_place_for_a_target_or_a_past_only_covariate() -> None:
     assert [f.name for f in fields(Future)] == ["ids", "times", "futr", "futr_names"]
-    fold = folds(panel_for("ridge_covariates"), horizon=HORIZON, n_windows=3)[1]
+    fold = middle(panel_for("ridge_covariates"))
     assert "humidity" in fold.past.hist_names and "humidity" not in fold.view.future.futr_names
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if "covariates" in name])
 def test_covariates_known_ahead_count_up_to_the_last_step_and_not_beyond(name: str) -> None:
     whole = panel_for(name)
-    fold = folds(whole, horizon=HORIZON, n_windows=3)[1]
-    clean = forecast_of(RECIPES[name](0), fold)
+    fold = middle(whole)
 
     def changed_at(step: int) -> bytes:
         futr = whole.futr.copy()
         futr[fold.ends + step, 0] += 3.0
         return forecast_of(RECIPES[name](0), replace(fold, panel=replace(whole, futr=futr)))
 
-    assert changed_at(HORIZON - 1) != clean and changed_at(0) != clean
-    assert changed_at(HORIZON) == clean
+    assert changed_at(HORIZON - 1) != clean(name) and changed_at(0) != clean(name)
+    assert changed_at(HORIZON) == clean(name)
 
 
 MIXED = ("naive", "naive2", "ridge", "autoarima", "lstm_segments")

@@ -16,6 +16,7 @@ __all__ = [
     "EPS",
     "ROUNDING",
     "extremes",
+    "fences",
     "largest",
     "last_of_phase",
     "mean_and_std",
@@ -25,6 +26,7 @@ __all__ = [
     "usable",
 ]
 
+FAR_OUT = 3.0  # ranges between the quartiles
 NEAR = 4.0  # standard deviations between a window's mean and zero
 EPS = torch.finfo(torch.float64).eps
 ROUNDING = 64 * EPS
@@ -92,6 +94,14 @@ def quartiles(x: Tensor) -> Quartiles:
         high = ranked.gather(1, place.ceil().long())
         found.append(low + (high - low) * place.frac())
     return Quartiles(*found)
+
+
+def fences(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Low and high `[B, 1, C]`, beyond which a value is far out: three ranges between the quartiles outside of these
+    (Tukey 1977). Where the middle half of a window is but one value, nothing is far out."""
+    lower, _, upper = quartiles(x)
+    room = usable(FAR_OUT * (upper - lower), upper, torch.inf)
+    return lower - room, upper + room
 
 
 def extremes(x: Tensor) -> tuple[Tensor, Tensor]:

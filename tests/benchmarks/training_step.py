@@ -58,9 +58,9 @@ class Prepared(NamedTuple):
         draws = Draws(split_by_time(panel, HORIZON, 0), n, 1, 0, torch.device("cpu"))
         batch = Windows.of(panel, SIZE, HORIZON).gather(*next(iter(draws)))
         seen = Encoding.of(panel, Standard(), SEASON).encode(batch)
-        assert isinstance(seen.map, Affine)
+        assert isinstance(seen.scale.map, Affine)
         target, values = (torch.nan_to_num(found) for found in (seen.target(batch.target), batch.target))
-        return cls(seen.x, seen.base, target, values, seen.map.location, seen.map.scale)
+        return cls(seen.x, seen.base, target, values, seen.scale.map.location, seen.scale.map.scale)
 
 
 class Bare(NamedTuple):

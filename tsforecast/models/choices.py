@@ -1,5 +1,5 @@
 """What is chosen of an encoding by measuring on the past: a smoothing, whether earlier weeks or years are seen, whether
-on a logarithm."""
+values far out are drawn in, whether on a logarithm."""
 
 from __future__ import annotations
 
@@ -28,29 +28,32 @@ Shown = tuple[Windows, Encoding]
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
 JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
-MUCH_CLOSER = 0.95  # of the error of the map on the values as they are: less of it may be chance
+MUCH_CLOSER = 0.95  # of the error of the map on the values as they were: less of it may be chance
 
 
 def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool) -> Shown:
     """Windows, and how they are shown, by a scaling's name and the season of the naive forecast to correct.
 
-    scaling   "auto": standard; on a logarithm where no value is below zero and a linear map has been closer there, by
-              5 %, in what is held out of the past
+    scaling   "auto": standard; with values that are far out drawn in, and on a logarithm where none is below zero, each
+              where a linear map has been closer with it, by 5 %, in what is held out of the past
     earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected and, where
               the season is a day and a linear map has been closer, what that missed in ten weeks is seen; of days, how
               the same days of five years went on
     """
 
-    def made(name: str, before: bool = False) -> Shown:
-        return shown(past, windows, name, season, earlier=earlier, before=before)
+    def bent(found: Encoding) -> Shown:
+        windows_of, encoding = shown(past, windows, BENT, season, earlier=earlier, before=found.before is not None)
+        return windows_of, replace(encoding, drawn_in=found.drawn_in)
 
     rivals: list[tuple[float, Callable[[Shown], Shown]]] = []
     before = _before(past, windows.horizon, season) if earlier else None
     if before is not None:
         rivals.append((before.closer, lambda found: _with_before(past, *found)))
-    if scaling == AUTO and not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
-        rivals.append((MUCH_CLOSER, lambda found: made(BENT, before=found[1].before is not None)))
-    found = made(scaling)
+    if scaling == AUTO:
+        rivals.append((MUCH_CLOSER, lambda found: (found[0], replace(found[1], drawn_in=True))))
+        if not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
+            rivals.append((MUCH_CLOSER, lambda found: bent(found[1])))
+    found = shown(past, windows, scaling, season, earlier=earlier, before=False)
     error = held_out_error(past, *found) if rivals else math.inf
     for share, rival_of in rivals:
         if math.isinf(error):
@@ -116,7 +119,7 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
     batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
     seen = encoding.encode(batch)
-    x = seeing.history(batch, seen.map)
+    x = seeing.history(batch, seen.scale)
     target, naive = (part.squeeze(2) for part in (seen.target(batch.target), seen.base.double()))
     sizes = (target - naive).nan_to_num(nan=0.0).abs().amax(1, keepdim=True)
     weights = OUTSIZED / sizes.clamp_min(OUTSIZED)

@@ -127,7 +127,7 @@ def seen_of(encoding: Encoding, combined: Combination | None, size: int) -> tupl
 def _history(batch: Batch, seen: Encoded, steps: int) -> Tensor:
     """The last steps that were seen, in scaled units `[B, steps]`."""
     whole = torch.cat([batch.earlier, batch.context], dim=1) if batch.earlier.shape[1] else batch.context
-    return seen.map.apply_future(whole[:, -steps:]).squeeze(2)
+    return seen.scale.past(whole[:, -steps:])
 
 
 def _error(batch: Batch, seen: Encoded, point: Tensor) -> float:

@@ -17,7 +17,7 @@ from tsforecast.models.smoothing import Smoothing
 from tsforecast.models.weeks import Weeks
 from tsforecast.models.years import Years
 from tsforecast.panel import Panel
-from tsforecast.scaling import last_of_phase, mean_and_std, relative_level, usable
+from tsforecast.scaling import fences, last_of_phase, mean_and_std, relative_level, usable
 from tsforecast.transforms import Chain, Map, Standard, Transform
 from tsforecast.windows import NOTHING, Batch, Earlier
 
@@ -29,21 +29,35 @@ SMOOTHED = 0.5  # share of a smoothing in what is corrected
 OUTSIZED = 5.0  # standard deviations of the context: a window whose target goes further counts no more than others
 
 
+class Scale(NamedTuple):
+    """From the user's units to scaled ones, window by window.
+
+    fences   low and high `[B, 1, 1]` in the user's units, beyond which what was seen is drawn in; None: nothing is
+    """
+
+    map: Map
+    fences: tuple[Tensor, Tensor] | None
+
+    def past(self, values: Tensor) -> Tensor:
+        """Values `[B, T, 1]` of the context, or from just before it, as `[B, T]`."""
+        return self.map.apply_future(_within(values, self.fences)).squeeze(2)
+
+
 class Encoded(NamedTuple):
     """A batch as a network sees it (float32), and the way back."""
 
     x: Tensor  # [B, L, C]: scaled target, gaps filled; observed mask; level; covariates, past-only and known ahead
     known: Tensor  # [B, H, K]: covariates known ahead, and what lies earlier says beyond the naive forecast
     base: Tensor  # [B, H, 1]: the forecast to correct, scaled
-    map: Map
+    scale: Scale
 
     def target(self, target: Tensor) -> Tensor:
         """Targets `[B, H, 1]` in scaled units."""
-        return self.map.apply_future(target).float()
+        return self.scale.map.apply_future(target).float()
 
     def units(self, out: Tensor) -> Tensor:
         """Scaled forecasts `[B, H, Q]` in the units of the target, float64."""
-        return self.map.invert(out.double())
+        return self.scale.map.invert(out.double())
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +76,8 @@ class Encoding:
                 earlier years
     earlier     what of the past before the context is looked at: by weeks or years, where there are, else by the
                 smoothing
+    drawn_in    a value of a context that is far out, as where a sensor failed, counts as if it lay at the fence of the
+                others (winsorizing); so does what lies just before it. Other weeks and years have their own levels
     """
 
     transform: Transform
@@ -72,6 +88,7 @@ class Encoding:
     smoothing: Smoothing | None = None
     before: Weeks | Years | None = None
     earlier: Earlier = NOTHING
+    drawn_in: bool = False
 
     @classmethod
     def of(cls, past: Panel, transform: Transform, season: int, device: torch.device | str = "cpu") -> Encoding:
@@ -90,15 +107,18 @@ class Encoding:
         if self.smoothing is not None:
             corrected = f"{corrected} and a smoothing"
         before = f"; {self.before.told}" if self.before is not None else ""
-        return f"context: {size} steps; scaling: {self.transform.name}; corrects: {corrected}{before}"
+        scaling = f"{self.transform.name}, values far out drawn in" if self.drawn_in else self.transform.name
+        return f"context: {size} steps; scaling: {scaling}; corrects: {corrected}{before}"
 
     def encode(self, batch: Batch) -> Encoded:
         """What the network sees of these windows; their targets are not looked at."""
-        context, known, past_only = batch.context, batch.futr, batch.hist.shape[2]
+        fence = fences(batch.context) if self.drawn_in else None
+        context, known, past_only = _within(batch.context, fence), batch.futr, batch.hist.shape[2]
         rows, length = len(context), context.shape[1]
         gaps = bool(context.sum().isnan())
         mean, std = mean_and_std(context)
-        scale, scaled = self._scaled(context, mean, std)
+        found, scaled = self._scaled(context, mean, std)
+        scale = Scale(found, fence)
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scaled
         x[:, :, 1:2] = ~context.isnan() if gaps else 1
@@ -119,16 +139,16 @@ class Encoding:
             beyond = _there(self.smoothing.forecast(self.history(batch, scale), horizon).unsqueeze(2) - base)
             base, known = base + SMOOTHED * beyond, torch.cat([known, beyond], dim=2)
         if self.before is not None:
-            missed = self.before.missed(scale.apply_future(batch.earlier), horizon).unsqueeze(2)
+            missed = self.before.missed(found.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)
         return Encoded(x, known.float(), base.float(), scale)
 
-    def history(self, batch: Batch, scale: Map) -> Tensor:
+    def history(self, batch: Batch, scale: Scale) -> Tensor:
         """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""
         if self.before is not None or self.earlier == NOTHING:
-            return scale.apply_future(batch.context).squeeze(2)
+            return scale.past(batch.context)
         before = batch.earlier[:, batch.earlier.shape[1] - self.earlier.width :]  # more may have been gathered
-        return scale.apply_future(torch.cat([before, batch.context], dim=1)).squeeze(2)
+        return scale.past(torch.cat([before, batch.context], dim=1))
 
     def _scaled(self, context: Tensor, mean: Tensor, std: Tensor) -> tuple[Map, Tensor]:
         """The map of the context, and the context under it; nothing is worked out twice."""
@@ -137,14 +157,18 @@ class Encoding:
         scale = self.transform.of(mean, std) if isinstance(self.transform, Standard) else self.transform.fit(context)
         return scale, scale.apply(context)
 
-    def _naive(self, batch: Batch, scale: Map) -> Tensor:
+    def _naive(self, batch: Batch, scale: Scale) -> Tensor:
         """The naive forecast in scaled units `[B, H, 1]`, float64."""
         context, horizon = batch.context, batch.futr.shape[1] - batch.context.shape[1]
         if self.season == 0:
             return context.new_zeros(len(context), horizon, 1, dtype=torch.float64)
         phases = last_of_phase(context, self.season)
         steps = torch.arange(horizon, device=context.device) % self.season
-        return torch.nan_to_num(scale.apply_future(phases[:, steps]), nan=0.0)
+        return torch.nan_to_num(scale.past(phases[:, steps]), nan=0.0).unsqueeze(2)
+
+
+def _within(values: Tensor, fence: tuple[Tensor, Tensor] | None) -> Tensor:
+    return values if fence is None else values.clamp(*fence)
 
 
 def _there(found: Tensor) -> Tensor:
