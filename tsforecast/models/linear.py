@@ -39,8 +39,9 @@ class Ridge:
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows
-    scaling      a transform by name, fitted on each window's own context; "auto": standard, or that of a logarithm
-                 (soft_log+standard) where no value is below zero and it has been closer in the past by 5 %
+    scaling      a transform by name, fitted on each window's own context; "auto": standard, with values far out drawn
+                 in and, where none is below zero, of a logarithm (soft_log+standard), each where it has been closer in
+                 the past by 5 %
     earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
                  of ten weeks where a daily cycle has been closer with it, or how the same days of five years went on
