@@ -15,6 +15,7 @@ from tsforecast.frequency import DAY as ONE_DAY
 from tsforecast.frequency import Frequency
 from tsforecast.judging import metrics
 from tsforecast.models.encoding import Encoding
+from tsforecast.models.least_squares import _spread
 from tsforecast.models.linear import Ridge
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.schedule import Training
@@ -176,3 +177,18 @@ def test_structural_models_look_at_what_is_drawn_in() -> None:
     assert one == other
     one, other = answers(False)
     assert one != other
+
+
+def test_what_is_far_out_one_hour_in_ten_is_no_exception() -> None:
+    values = WORKS.values.copy()
+    often = np.random.default_rng(1).random(len(values)) < 0.1
+    assert not drawn_in(replace(WORKS, values=np.where(often, 0.0, values)))
+
+
+def test_a_failure_that_was_to_be_forecast_moves_no_quantile_by_more_than_five_deviations() -> None:
+    errors = torch.from_numpy(np.random.default_rng(2).normal(size=(500, 3)))
+    errors[::16] = -78.0
+    levels = (0.025, 0.1, 0.5, 0.9, 0.975)
+    bounded, free = (_spread(errors, levels, drawn_in=drawn) for drawn in (True, False))
+    assert bounded.abs().max() <= 5.5 and bounded[:, 1].max() < -1 and bounded[:, 3].min() > 1
+    assert free[:, 0].max() < -60 and free[:, 1].min() > -1, "the control: the failures move all of them"

@@ -18,15 +18,17 @@ from tsforecast.models.smoothing import SEASONS, Smoothing
 from tsforecast.models.weeks import WEEKS, Weeks
 from tsforecast.models.years import YEARS, Years
 from tsforecast.panel import Panel
+from tsforecast.scaling import fences
 from tsforecast.transforms import parse_transform
-from tsforecast.windows import NOTHING, Earlier, Windows, split_by_time
+from tsforecast.windows import NOTHING, Batch, Earlier, Windows, split_by_time
 
 __all__ = ["AUTO", "encoded", "shown", "with_smoothing"]
 
 Shown = tuple[Windows, Encoding]
 
 AUTO, PLAIN, BENT = "auto", "standard", "soft_log+standard"
-JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that choose a smoothing
+JUDGED, VALUES = 2_000, 500_000  # windows, and values in them, at most, that are looked at to choose
+EXCEPTION = 0.05  # of the values of contexts: what is far out more often is no exception
 CLOSER = 0.98  # of the error of the naive forecast: a smoothing that is no closer only adds to what is random
 MUCH_CLOSER = 0.95  # of the error of the map on the values as they were: less of it may be chance
 
@@ -34,8 +36,8 @@ MUCH_CLOSER = 0.95  # of the error of the map on the values as they were: less o
 def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool) -> Shown:
     """Windows, and how they are shown, by a scaling's name and the season of the naive forecast to correct.
 
-    scaling   "auto": standard; with values that are far out drawn in, and on a logarithm where none is below zero, each
-              where a linear map has been closer with it, by 5 %, in what is held out of the past
+    scaling   "auto": standard; with values that are far out drawn in where there are few, and on a logarithm where none
+              is below zero, each where a linear map has been closer with it, by 5 %, in what is held out of the past
     earlier   whether many seasons have a say: the mean of the naive forecast and of a smoothing is corrected and, where
               the season is a day and a linear map has been closer, what that missed in ten weeks is seen; of days, how
               the same days of five years went on
@@ -50,7 +52,8 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
     if before is not None:
         rivals.append((before.closer, lambda found: _with_before(past, *found)))
     if scaling == AUTO:
-        rivals.append((MUCH_CLOSER, lambda found: (found[0], replace(found[1], drawn_in=True))))
+        if _now_and_then(past, windows):
+            rivals.append((MUCH_CLOSER, lambda found: (found[0], replace(found[1], drawn_in=True))))
         if not any(bool((piece < 0).any()) for piece in past.pieces(past.values)):
             rivals.append((MUCH_CLOSER, lambda found: bent(found[1])))
     found = shown(past, windows, scaling, season, earlier=earlier, before=False)
@@ -63,6 +66,23 @@ def encoded(past: Panel, windows: Windows, scaling: str, season: int, *, earlier
         if its < share * error:
             found, error = rival, its
     return found
+
+
+def _now_and_then(past: Panel, windows: Windows) -> bool:
+    """Whether contexts have values that are far out, and few of them: a server that is idle most of the time and busy
+    one hour in ten has two levels, and the size of the one says nothing of the other."""
+    context = _evenly(past, windows, windows.input_size).context
+    low, high = fences(context)
+    share = float(((context < low) | (context > high)).sum()) / max(int((~context.isnan()).sum()), 1)
+    return 0 < share <= EXCEPTION
+
+
+def _evenly(past: Panel, windows: Windows, steps: int) -> Batch:
+    """Windows from all of the past, few enough to be held at once with so many steps of each."""
+    split = split_by_time(past, windows.horizon, 0, min(windows.input_size, 2 * windows.horizon))
+    most = min(JUDGED, VALUES // steps + 1)
+    origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
+    return windows.gather(origins.to(windows.values.device), floors.to(windows.values.device))
 
 
 def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: bool, before: bool) -> Shown:
@@ -108,16 +128,15 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616.
     """
     season, size = past.season_length, windows.input_size
-    split = split_by_time(past, windows.horizon, 0, min(size, 2 * windows.horizon))
     daily = has_daily_cycle(season)
     reach = SEASONS * season
-    if season == 1 or (size >= reach and not daily) or split.n_train == 0:
+    if season == 1 or (size >= reach and not daily):
         return windows, encoding
     before = NOTHING if daily else Earlier(reach, reach - size, 0, 1)
     wide, seeing = replace(windows, earlier=before), replace(encoding, earlier=before)
-    most = min(JUDGED, VALUES // max(reach, size) + 1)
-    origins, floors = every_origin(split.train_low, split.train_high, split.floors, most)
-    batch = wide.gather(origins.to(windows.values.device), floors.to(windows.values.device))
+    batch = _evenly(past, wide, max(reach, size))
+    if len(batch.context) == 0:
+        return windows, encoding
     seen = encoding.encode(batch)
     x = seeing.history(batch, seen.scale)
     target, naive = (part.squeeze(2) for part in (seen.target(batch.target), seen.base.double()))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from tsforecast import progress
-from tsforecast.models.encoding import Encoding
+from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.nets import LinearMap
 from tsforecast.models.penalized import Form
 from tsforecast.models.sampling import Places, every_origin
@@ -75,19 +75,24 @@ def fit_map(
     if trials.stretches < FEW:
         trials = replace(trials, as_good=AS_GOOD_OF_FEW)
     (final,) = trials.sight.solved(*trials.every, [trials.form])
-    spread = _spread(trials.errors(), levels)
+    spread = _spread(trials.errors(), levels, drawn_in=encoding.drawn_in)
     whole = LinearMap(windows.hist.shape[1], trials.sight.masks, final, spread)
     (maps, judges), *others = trials.solved
     return Solved(whole) if others else Solved(whole, replace(whole, weights=maps[trials.best]), judges.places)
 
 
-def _spread(errors: Tensor, levels: tuple[float, ...]) -> Tensor:
+def _spread(errors: Tensor, levels: tuple[float, ...], *, drawn_in: bool = False) -> Tensor:
     """How far from a map its quantiles lie `[H, Q]`, by its errors `[windows, H]`: none on the far side of the map.
 
     Around their mean, the furthest drawn in. The median of what is mostly zero is the error that a zero makes, and
     around it no interval would hold a zero: 26 % of sales that come one day in four were inside 80 % intervals (85 %
     around the mean).
+
+    drawn_in    no error counts for more than OUTSIZED deviations of its context, in which nothing is far out: by the
+                failures of a sensor, quantiles of all contexts would be told in units of the calmest
     """
+    if drawn_in:
+        errors = errors.clamp(-OUTSIZED, OUTSIZED)
     below, above = torch.nanquantile(errors, errors.new_tensor([FAR, 1 - FAR]), dim=0)
     mean = torch.minimum(torch.maximum(errors, below), above).nanmean(0)
     probabilities = errors.new_tensor(levels)
