@@ -42,13 +42,14 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_windows_that_judge_are_looked_at_once_where_they_are_held_at_once(
     looked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of each of three series 147 windows to learn from, 37 to judge by, 187 in all (three share targets with both)."""
+    """Of each of three series 147 windows to learn from, with and without weights, 37 to judge by, 187 in all (three
+    share targets with both)."""
     at_once = solved()
-    assert looked == [3 * 147, 3 * 37, 3 * 187]
+    assert looked == [3 * 147, 3 * 37, 3 * 147, 3 * 187]
     looked.clear()
     monkeypatch.setattr(sight, "CHUNK", 100)
     in_parts = solved()
-    assert sum(looked) == 3 * (147 + 2 * 37 + 187), "once to choose the form, once more for the spread"
+    assert sum(looked) == 3 * (2 * 147 + 3 * 37 + 187), "once for the maps of each kind, once for the spread"
     assert max(looked) == 100
 
     def both(pick: str) -> tuple[Tensor, Tensor]:
@@ -65,4 +66,4 @@ def test_fewer_windows_try_the_forms_than_the_map_is_learned_from(
     monkeypatch.setattr(least_squares, "TRIED", 150)
     looked.clear()
     assert torch.equal(solved((10.0,)).map.weights, whole.map.weights), "the same windows, one penalty"
-    assert looked == [150, 3 * 37, 3 * 187]
+    assert looked == [150, 3 * 37, 150, 3 * 187]

@@ -21,7 +21,7 @@ from tsforecast.models.encoding import OUTSIZED, Encoding
 from tsforecast.models.nets import LinearMap
 from tsforecast.models.penalized import Form
 from tsforecast.models.sampling import Places, every_origin
-from tsforecast.models.sight import Judges, Sight
+from tsforecast.models.sight import Judges, Pilot, Sight
 from tsforecast.panel import Panel
 from tsforecast.windows import Split, Windows, split_by_time
 
@@ -36,6 +36,7 @@ VAL_SHARE = 0.2
 FAR = 0.02  # of the errors at either end, which a mean would follow
 AS_GOOD = 1.005  # of the smallest error: of forms this close the plainest is taken
 FEW, AS_GOOD_OF_FEW = 5, 1.05  # stretches of a horizon held out: fewer tell little between forms this close
+ROUNDS = 2  # of weighing windows by what the map before was wrong by there
 HILL = 1.05  # of the smallest error under stronger penalties: nothing weaker than one that has more is taken
 
 
@@ -62,10 +63,15 @@ def fit_map(
     A map may have a constant for each step of the horizon, a drift of all series alike, or none. The form with the
     smallest absolute error on the last `val_share` of the time is taken, and solved once more on all windows. Of those
     within 0.5 % (5 % where that part is worth fewer than five horizons) it is the plainest: without the constant, then
-    with the strongest penalty. No penalty is taken that is weaker than one with which the error has risen by 5 %. Its
-    spread is that of the errors on that last part around their mean: what it was wrong by on the whole then need not
-    go on. Where that part has fewer than 30 windows, errors are those of each fifth of the time under the map of the
-    other windows, without those that share a target step with it.
+    with the strongest penalty. No penalty is taken that is weaker than one with which the error has risen by 5 %.
+
+    Least squares follow the windows that are the furthest from linear, and what is scored is absolute. So the best form
+    is solved once more where each window counts for one over its error under the map before (iteratively reweighted
+    least squares, Schlossmacher 1973, a window at a time), and that map is taken where it is closer by as much.
+
+    The spread is that of the errors on that last part around their mean: what it was wrong by on the whole then need
+    not go on. Where that part has fewer than 30 windows, errors are those of each fifth of the time under the map of
+    the other windows, without those that share a target step with it.
 
     windows, encoding   of `past`, or of a panel that goes on after it: nothing after `past` is looked at
     """
@@ -74,9 +80,9 @@ def fit_map(
         return None
     if trials.stretches < FEW:
         trials = replace(trials, as_good=AS_GOOD_OF_FEW)
-    (final,) = trials.sight.solved(*trials.every, [trials.form])
+    trials = trials.by_absolute_errors()
     spread = _spread(trials.errors(), levels, drawn_in=encoding.drawn_in)
-    whole = LinearMap(windows.hist.shape[1], trials.sight.masks, final, spread)
+    whole = LinearMap(windows.hist.shape[1], trials.sight.masks, trials.final(), spread)
     (maps, judges), *others = trials.solved
     return Solved(whole) if others else Solved(whole, replace(whole, weights=maps[trials.best]), judges.places)
 
@@ -163,10 +169,12 @@ class _Trials:
 
     sight: Sight
     every: Places
-    solved: list[tuple[list[Tensor], Judges]]  # the map of every form, and what judges it
+    learned: list[Places]
+    solved: list[tuple[list[Tensor], Judges]]  # from each of them the map of every form, and what judges it
     forms: list[Form]
     stretches: float  # of a horizon that the late windows are worth; infinite where every part of the time judges
     as_good: float = AS_GOOD
+    weighed: bool = False  # whether windows count for one over what a map before was wrong by there
 
     @classmethod
     def of(
@@ -200,16 +208,55 @@ class _Trials:
         forms = [(drift, penalty) for drift in (True, False) for penalty in sorted(penalties)]  # the plainest last
         one = len(late[0]) >= ENOUGH
         parts = [(early, late)] if one else list(_parts(every, horizon))
-        maps = [(sight.solved(*learned, forms), Judges(sight, judged)) for learned, judged in parts]
-        return cls(sight, every, maps, forms, split.stretches(horizon) if one else math.inf)
+        learned = [part for part, _ in parts]
+        maps = [(sight.solved(*part, forms), Judges(sight, judged)) for part, judged in parts]
+        return cls(sight, every, learned, maps, forms, split.stretches(horizon) if one else math.inf)
+
+    def by_absolute_errors(self) -> _Trials:
+        """The best form, where windows count for one over what the map before was wrong by there, as long as that is
+        closer; these, where it is hardly so."""
+        found = self
+        for _ in range(ROUNDS):
+            again = found._reweighed() if found.error else found
+            if again.error >= found.error:
+                break
+            found = again
+        closer = AS_GOOD_OF_FEW if len(self.solved) > 1 else self.as_good
+        return found if found.error * closer < self.error else self
+
+    def _reweighed(self) -> _Trials:
+        maps = [
+            (self.sight.solved(*part, [self.form], Pilot(before[self.best], self.error)), judges)
+            for part, (before, judges) in zip(self.learned, self.solved, strict=True)
+        ]
+        return replace(self, solved=maps, forms=[self.form], weighed=True)
+
+    def final(self) -> Tensor:
+        """The map of the best form, learned from all windows."""
+        pilot = None
+        if self.weighed:
+            early = torch.stack([maps[self.best] for maps, _ in self.solved])
+            pilot = Pilot(early.mean(0), self.error)
+        (found,) = self.sight.solved(*self.every, [self.form], pilot)
+        return found
 
     @cached_property
-    def best(self) -> int:
-        """The number of the plainest form that is as good as any."""
+    def _sizes(self) -> list[float]:
+        """The error of each form, infinite beyond a hill."""
         found = [judges.sizes(maps) for maps, judges in self.solved]
         each = torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)
-        sizes = _before_a_hill(each.view(2, -1).flip(1)).flip(1).flatten().tolist()  # with a drift and without
-        return max(i for i, size in enumerate(sizes) if size <= self.as_good * min(sizes))
+        kinds = len({drift for drift, _ in self.forms})
+        return _before_a_hill(each.view(kinds, -1).flip(1)).flip(1).flatten().tolist()
+
+    @property
+    def error(self) -> float:
+        """The smallest of any form."""
+        return min(self._sizes)
+
+    @property
+    def best(self) -> int:
+        """The number of the plainest form that is as good as any."""
+        return max(i for i, size in enumerate(self._sizes) if size <= self.as_good * self.error)
 
     @property
     def form(self) -> Form:

@@ -20,9 +20,10 @@ from tsforecast.models.schedule import Training
 from tsforecast.scaling import mean_and_std, usable
 from tsforecast.windows import Batch, Windows
 
-__all__ = ["Judges", "Sight"]
+__all__ = ["Judges", "Pilot", "Sight"]
 
 CHUNK, HELD = 4_096, 40_000_000  # windows that are held at once, and values of them
+LEAST = 0.1  # of the usual error is added to that of each window: one that is explained exactly does not decide alone
 RELATIVE = Training.relative  # the weight of the relative error beside the scaled one
 
 
@@ -45,6 +46,21 @@ def _weight(rest: Tensor) -> Tensor:
     return OUTSIZED / size.clamp_min(OUTSIZED)
 
 
+class Pilot(NamedTuple):
+    """A map that says how far from linear each window is, and so how much it counts for the next one."""
+
+    weights: Tensor  # [F, H]
+    error: float  # its usual one
+
+    def root(self, away: Tensor) -> Tensor:
+        """The root of what windows count for that it misses by `away` `[B, H]`, NaN where not observed: `[B, 1]`.
+
+        As one over the error: a sum of squares over errors is a sum of errors (iteratively reweighted least squares).
+        """
+        size = away.abs().nanmean(1, keepdim=True).nan_to_num_(nan=0.0)
+        return ((1 + LEAST) * self.error / (size + LEAST * self.error)).sqrt_()
+
+
 @dataclass(frozen=True, eq=False)
 class Sight:
     """What the map sees of windows, and what it has to explain."""
@@ -65,8 +81,9 @@ class Sight:
         seen = self.encoding.encode(batch)
         return Seen(batch, seen, linear_features(seen.x, seen.known, batch.hist.shape[2], self.masks).double())
 
-    def solved(self, origins: Tensor, floors: Tensor, forms: list[Form]) -> list[Tensor]:
-        """The map of each form `[F, H]` that is learned from these windows."""
+    def solved(self, origins: Tensor, floors: Tensor, forms: list[Form], pilot: Pilot | None = None) -> list[Tensor]:
+        """The map of each form `[F, H]` that is learned from these windows, by least squares or, with a pilot, in the
+        direction of least absolute errors."""
 
         def rows() -> Iterator[tuple[Tensor, Tensor]]:
             done = 0
@@ -74,6 +91,8 @@ class Sight:
                 seen = self.look(*some)
                 rest = seen.rest
                 weight = _weight(rest)
+                if pilot is not None:
+                    weight = weight * pilot.root((rest - seen.features @ pilot.weights) * weight)
                 yield seen.features * weight, torch.nan_to_num(rest, nan=0.0) * weight
                 done += len(weight)
                 progress.report(done / max(len(origins), 1))
