@@ -36,6 +36,7 @@ __all__ = [
     "SoftLog",
     "Standard",
     "Transform",
+    "on_a_logarithm",
     "parse_transform",
 ]
 
@@ -250,6 +251,12 @@ class Chain:
             maps.append(step.fit(x))
             x = maps[-1].apply(x)
         return Composed(tuple(maps)), x
+
+
+def on_a_logarithm(recipe: Transform) -> bool:
+    """Whether a deviation in scaled units is a factor in the user's."""
+    steps = recipe.steps if isinstance(recipe, Chain) else (recipe,)
+    return any(isinstance(step, Log | SoftLog | LogReturn) for step in steps)
 
 
 TRANSFORMS: dict[str, type[Transform]] = {

@@ -17,8 +17,8 @@ from tsforecast.models.smoothing import Smoothing
 from tsforecast.models.weeks import Weeks
 from tsforecast.models.years import Years
 from tsforecast.panel import Panel
-from tsforecast.scaling import fences, last_of_phase, mean_and_std, relative_level, usable
-from tsforecast.transforms import Chain, Map, Standard, Transform
+from tsforecast.scaling import fences, largest, last_of_phase, mean_and_std, relative_level, usable
+from tsforecast.transforms import Chain, Map, Standard, Transform, on_a_logarithm
 from tsforecast.windows import NOTHING, Batch, Earlier
 
 __all__ = ["OUTSIZED", "Encoded", "Encoding"]
@@ -26,6 +26,7 @@ __all__ = ["OUTSIZED", "Encoded", "Encoding"]
 Floats = npt.NDArray[np.float64]
 
 SMOOTHED = 0.5  # share of a smoothing in what is corrected
+BEYOND = 3.0  # times the largest value of a context: no quantile on a logarithm lies further up
 OUTSIZED = 5.0  # standard deviations of the context: a window whose target goes further counts no more than others
 
 
@@ -50,6 +51,7 @@ class Encoded(NamedTuple):
     known: Tensor  # [B, H, K]: covariates known ahead, and what lies earlier says beyond the naive forecast
     base: Tensor  # [B, H, 1]: the forecast to correct, scaled
     scale: Scale
+    largest: Tensor | None  # [B, 1, 1] of the context, in the user's units, where the scale is a logarithm
 
     def target(self, target: Tensor) -> Tensor:
         """Targets `[B, H, 1]` in scaled units."""
@@ -58,6 +60,17 @@ class Encoded(NamedTuple):
     def units(self, out: Tensor) -> Tensor:
         """Scaled forecasts `[B, H, Q]` in the units of the target, float64."""
         return self.scale.map.invert(out.double())
+
+    def answer(self, out: Tensor, point: int) -> Tensor:
+        """The same of quantiles, the one numbered `point` being the point forecast; on a logarithm none is above three
+        times the largest value of the context, or of the point forecast where that is larger.
+
+        A deviation of what comes in bursts is a factor there, and a few of them a thousand times what was ever seen.
+        """
+        found = self.units(out)
+        if self.largest is None:
+            return found
+        return torch.minimum(found, BEYOND * torch.maximum(self.largest, found[:, :, point : point + 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +154,8 @@ class Encoding:
         if self.before is not None:
             missed = self.before.missed(found.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)
-        return Encoded(x, known.float(), base.float(), scale)
+        most = largest(batch.context) if on_a_logarithm(self.transform) else None
+        return Encoded(x, known.float(), base.float(), scale, most)
 
     def history(self, batch: Batch, scale: Scale) -> Tensor:
         """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""

@@ -54,5 +54,6 @@ class FittedNetwork(FittedModel):
         seen, median = self.encoding.encode(batch), self.levels.index(0.5)
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
         scaled = (self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
-        quantiles = seen.units(scaled if self.combined is None else self.combined.answer(batch, seen, scaled, median))
+        scaled = scaled if self.combined is None else self.combined.answer(batch, seen, scaled, median)
+        quantiles = seen.answer(scaled, median)
         return Answer(quantiles[:, :, median], quantiles)
