@@ -32,16 +32,17 @@ class Ridge:
 
     It corrects the naive forecast that has been closer in the past, so that a strong penalty means that forecast. The
     penalty with the smallest error on the last part of the training time is taken, with a constant (a drift of all
-    series alike) only where that is better there, and the map is solved once more on all windows. Point: the linear
-    map, which stands for the median too. Quantiles: those of its errors on that last part around their mean, per step,
-    none on the far side of the map; where that part has fewer than 30 windows, of the errors in each fifth of the time
-    under the map of the rest.
+    series alike) only where that is better there. Where a map is .5 % closer in which windows count for one over their
+    error, it is that of least absolute errors, not of least squares. It is solved once more on all windows. Point: the
+    linear map, which stands for the median too. Quantiles: those of its errors on that last part around their mean, per
+    step, none on the far side of the map; where that part has fewer than 30 windows, of the errors in each fifth of the
+    time under the map of the rest.
 
     input_size   steps of context; None: as the networks choose it
     penalties    candidates, in units of squared scaled values summed over windows
     scaling      a transform by name, fitted on each window's own context; "auto": standard, with values far out drawn
-                 in and, where none is below zero, of a logarithm (soft_log+standard), each where it has been closer in
-                 the past by 5 %
+                 in where they are few and, where none is below zero, of a logarithm (soft_log+standard), each where it
+                 has been closer in the past by 5 %
     earlier      let many seasons have a say: correct the mean of the naive forecast and of an exponential smoothing of
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
                  of ten weeks where a daily cycle has been closer with it, or how the same days of five years went on

@@ -50,8 +50,8 @@ class Recurrent:
     hidden_size  width of the state; num_layers: stacked layers; dropout: between them and before the answer
     attention    let the last state look back over all states
     scaling      a transform by name (standard, robust, log+standard, ...), fitted on each window's own context; "auto":
-                 standard, with values far out drawn in, or of a logarithm (soft_log+standard), where these let a linear
-                 map be closer in the past
+                 standard, with values far out drawn in where they are few, or of a logarithm (soft_log+standard), where
+                 these let a linear map be closer in the past
     residual     what the network corrects: the "seasonal" naive, the "last" value, "none"; "auto": whichever was closer
                  in the past, with a season its mean with a smoothing, and of a daily cycle it may see earlier weeks, of
                  days earlier years
