@@ -128,17 +128,20 @@ class Encoding:
         fence = fences(batch.context) if self.drawn_in else None
         context, known, past_only = _within(batch.context, fence), batch.futr, batch.hist.shape[2]
         rows, length = len(context), context.shape[1]
-        gaps = bool(context.sum().isnan())
+        gaps = context.sum((1, 2)).isnan().nonzero().squeeze(1)  # windows that have any: the others need no look
         mean, std = mean_and_std(context)
         found, scaled = self._scaled(context, mean, std)
         scale = Scale(found, fence)
         x = torch.empty(rows, length, OWN + past_only + known.shape[2], dtype=torch.float32, device=context.device)
         x[:, :, :1] = scaled
-        x[:, :, 1:2] = ~context.isnan() if gaps else 1
-        # before the first step that was seen there is nothing to fill, as in all contexts that begin before the data
-        holes = (x[:, 1:, 1] < x[:, :-1, 1]).any(1).nonzero().squeeze(1) if gaps else ()
-        if len(holes):
-            x[holes, :, 0] = filled(scaled[holes].squeeze(2), self.cycle).float()
+        x[:, :, 1] = 1
+        if len(gaps):
+            seen = ~context[gaps].isnan().squeeze(2)
+            x[gaps, :, 1] = seen.float()
+            # before the first step that was seen there is nothing to fill: contexts may begin before the data
+            holes = gaps[(seen[:, 1:] < seen[:, :-1]).any(1)]
+            if len(holes):
+                x[holes, :, 0] = filled(scaled[holes].squeeze(2), self.cycle).float()
         x[:, :, 2:OWN] = relative_level(mean, std)
         if past_only:
             x[:, :, OWN : OWN + past_only] = Standard().fit(batch.hist).apply(batch.hist)
