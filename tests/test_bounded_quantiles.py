@@ -86,9 +86,10 @@ def test_points_stay_quantiles_keep_their_order_and_only_those_beyond_change(see
     rng = np.random.default_rng(seed)
     context = torch.from_numpy(np.exp(3 * rng.normal(size=(5, SIZE, 1))))
     context[0, :9] = torch.nan
-    seen = Encoding.of(PAST, parse_transform(scaling, 7), 7).encode(batch(context))
+    shows, windows = Encoding.of(PAST, parse_transform(scaling, 7), 7), batch(context)
+    seen = shows.encode(windows)
     out = torch.from_numpy(np.sort(4 * rng.normal(size=(5, HORIZON, 5)), axis=2))
-    plain, found = seen.units(out), seen.answer(out, 2)
+    plain, found = seen.units(out), shows.answer(windows, seen, out, 2)
     most = 3 * torch.maximum(context.nan_to_num(nan=0.0).amax(1, keepdim=True), plain[:, :, 2:3])
     assert torch.equal(found, torch.where(plain > most, most, plain))
     assert torch.equal(found[:, :, 2], plain[:, :, 2])
@@ -106,9 +107,10 @@ def batch(context: torch.Tensor) -> Batch:
 def test_without_a_logarithm_a_quantile_may_lie_anywhere(scaling: str) -> None:
     recipe = parse_transform(scaling, 7)
     assert not on_a_logarithm(recipe)
-    seen = Encoding.of(PAST, recipe, 7).encode(batch(torch.ones(2, SIZE, 1).double().cumsum(1)))
+    shows, windows = Encoding.of(PAST, recipe, 7), batch(torch.ones(2, SIZE, 1).double().cumsum(1))
+    seen = shows.encode(windows)
     out = torch.full((2, HORIZON, 3), 1e6).double()
-    assert torch.equal(seen.answer(out, 1), seen.units(out))
+    assert torch.equal(shows.answer(windows, seen, out, 1), seen.units(out))
 
 
 @pytest.mark.parametrize("poison", [np.nan, 1e-3, 1e9])

@@ -51,7 +51,6 @@ class Encoded(NamedTuple):
     known: Tensor  # [B, H, K]: covariates known ahead, and what lies earlier says beyond the naive forecast
     base: Tensor  # [B, H, 1]: the forecast to correct, scaled
     scale: Scale
-    largest: Tensor | None  # [B, 1, 1] of the context, in the user's units, where the scale is a logarithm
 
     def target(self, target: Tensor) -> Tensor:
         """Targets `[B, H, 1]` in scaled units."""
@@ -60,17 +59,6 @@ class Encoded(NamedTuple):
     def units(self, out: Tensor) -> Tensor:
         """Scaled forecasts `[B, H, Q]` in the units of the target, float64."""
         return self.scale.map.invert(out.double())
-
-    def answer(self, out: Tensor, point: int) -> Tensor:
-        """The same of quantiles, the one numbered `point` being the point forecast; on a logarithm none is above three
-        times the largest value of the context, or of the point forecast where that is larger.
-
-        A deviation of what comes in bursts is a factor there, and a few of them a thousand times what was ever seen.
-        """
-        found = self.units(out)
-        if self.largest is None:
-            return found
-        return torch.minimum(found, BEYOND * torch.maximum(self.largest, found[:, :, point : point + 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +145,19 @@ class Encoding:
         if self.before is not None:
             missed = self.before.missed(found.apply_future(batch.earlier), horizon).unsqueeze(2)
             known = torch.cat([known, _there(missed)], dim=2)
-        most = largest(batch.context) if on_a_logarithm(self.transform) else None
-        return Encoded(x, known.float(), base.float(), scale, most)
+        return Encoded(x, known.float(), base.float(), scale)
+
+    def answer(self, batch: Batch, seen: Encoded, out: Tensor, point: int) -> Tensor:
+        """Scaled quantiles `[B, H, Q]` of these windows in the units of the target, the one numbered `point` being the
+        point forecast; on a logarithm none is above three times the largest value of the context, or of the point
+        forecast where that is larger.
+
+        A deviation of what comes in bursts is a factor there, and a few of them a thousand times what was ever seen.
+        """
+        found = seen.units(out)
+        if not on_a_logarithm(self.transform):
+            return found
+        return torch.minimum(found, BEYOND * torch.maximum(largest(batch.context), found[:, :, point : point + 1]))
 
     def history(self, batch: Batch, scale: Scale) -> Tensor:
         """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""

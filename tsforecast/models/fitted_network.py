@@ -55,5 +55,5 @@ class FittedNetwork(FittedModel):
         # sorting an answer whose quantiles cross lowers its loss (Chernozhukov et al. 2010)
         scaled = (self.net(seen.x, seen.known) + seen.base).sort(dim=2).values
         scaled = scaled if self.combined is None else self.combined.answer(batch, seen, scaled, median)
-        quantiles = seen.answer(scaled, median)
+        quantiles = self.encoding.answer(batch, seen, scaled, median)
         return Answer(quantiles[:, :, median], quantiles)

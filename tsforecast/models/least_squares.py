@@ -245,7 +245,7 @@ class _Trials:
         """The error of each form, infinite beyond a hill."""
         found = [judges.sizes(maps) for maps, judges in self.solved]
         each = torch.stack([sums for sums, _ in found]).sum(0) / sum(count for _, count in found)
-        kinds = len({drift for drift, _ in self.forms})
+        kinds = len({drift for drift, _ in self.forms})  # with a drift and without, or one of these
         return _before_a_hill(each.view(kinds, -1).flip(1)).flip(1).flatten().tolist()
 
     @property

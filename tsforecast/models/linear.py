@@ -121,7 +121,8 @@ class _FittedRidge(FittedModel):
         features = linear_features(seen.x, seen.known, self.map.hist, self.map.masks).double()
         out = _products(features, self.map.weights).unsqueeze(2) + seen.base
         out = torch.cat([out, out + self.map.spread], dim=2)
-        values = seen.answer(out if self.combined is None else self.combined.answer(batch, seen, out, 0), 0)
+        out = out if self.combined is None else self.combined.answer(batch, seen, out, 0)
+        values = self.encoding.answer(batch, seen, out, 0)
         return Answer(values[:, :, 0], values[:, :, 1:])
 
 
