@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from cases import LED, sensors
 
 from tsforecast.models.recurrent import LSTM
 from tsforecast.models.training import ForecastModule
+
+HERE = Path(__file__).parent
 
 
 def test_training_prints_nothing_writes_nothing_and_leaves_every_random_generator_alone(
@@ -47,3 +51,48 @@ def test_ctrl_c_in_a_training_is_a_keyboard_interrupt_and_works_again(monkeypatc
     with pytest.raises(KeyboardInterrupt):
         LSTM(**LED).fit(sensors(), 4)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+TERMINATED = """
+import signal
+from cases import LED, sensors
+from tsforecast.backtesting import run_backtest
+from tsforecast.folds import Plan
+from tsforecast.models.recurrent import LSTM
+from tsforecast.models.training import ForecastModule
+
+def terminated(self, *batch):
+    signal.raise_signal(signal.SIGTERM)
+    return given(self, *batch)
+
+given, ForecastModule.penalised = ForecastModule.penalised, terminated
+result = run_backtest(sensors(), {"lstm": LSTM(**LED)}, Plan(horizon=4))
+print(len(result.failures), "failures")
+"""
+
+
+def test_sigterm_in_a_training_ends_the_process_and_is_no_failure_of_the_model() -> None:
+    ended = subprocess.run([sys.executable, "-c", TERMINATED], cwd=HERE, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGTERM, ""), ended.stderr
+
+
+def test_where_the_program_has_a_handler_for_sigterm_that_is_called_and_training_ends_as_by_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called = list[int]()
+    before = signal.signal(signal.SIGTERM, lambda number, frame: called.append(number))
+    given = ForecastModule.penalised
+
+    def terminated(self: ForecastModule, *batch: Any) -> Any:
+        if not called:
+            signal.raise_signal(signal.SIGTERM)
+        return given(self, *batch)
+
+    monkeypatch.setattr(ForecastModule, "penalised", terminated)
+    try:
+        handler = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            LSTM(**LED).fit(sensors(), 4)
+        assert called == [signal.SIGTERM] and signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)

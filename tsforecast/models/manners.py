@@ -1,4 +1,4 @@
-"""What Lightning does that a library must not: notes to its user, and an end of its own to Ctrl-C."""
+"""What Lightning does that a library must not: notes to its user, and an end of its own to Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
 __all__ = ["interruptible", "silence"]
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C stays Ctrl-C: Lightning answers it by leaving the program, with the signal ignored from then on."""
-    before = signal.getsignal(signal.SIGINT)
+    """Ctrl-C stays Ctrl-C: Lightning answers it by leaving the program, with the signal ignored from then on.
+
+    And SIGTERM still ends a process: Lightning keeps it to itself and gives the training up, which is no failure of the
+    model. Where the program has a handler, that has been called, and the rest is as after Ctrl-C.
+    """
+    before, end = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
         yield
+    except SIGTERMException:
+        if end == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        raise KeyboardInterrupt from None
     except SystemExit as left:
         if not isinstance(left.__context__, KeyboardInterrupt):
             raise
