@@ -164,3 +164,17 @@ def test_a_shift_and_a_scale_of_a_window_go_through() -> None:
     np.testing.assert_allclose(mean.forecast(rows(*(1e6 + 1e3 * x))), 1e6 + 1e3 * mean.forecast(rows(*x)), atol=1e-3)
     still = mean.forecast(rows(np.full(40, 7.0)))
     np.testing.assert_allclose(still, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("season", "steps", "horizon"), [(1, 21, 8), (1, 26, 13), (4, 45, 5), (7, 70, 7), (12, 90, 18)]
+)
+def test_a_window_has_the_same_bits_wherever_it_stands_in_a_batch(season: int, steps: int, horizon: int) -> None:
+    rng = np.random.default_rng(steps)
+    x = torch.from_numpy(rng.normal(size=(256, steps)).cumsum(axis=1))
+    x[::5, : steps // 3] = torch.nan
+    mean = StructuralMean.of(x[:100], season, horizon)
+    found, order = mean.forecast(x), torch.from_numpy(rng.permutation(256))
+    assert torch.equal(mean.forecast(x[order]), found[order])
+    assert torch.equal(mean.forecast(x[3:4].expand(256, -1)), found[3:4].expand(256, -1))
+    assert not torch.equal(found[order], found)  # the control: windows differ

@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytorch_lightning.utilities.exceptions import SIGTERMException
-
 __all__ = ["interruptible", "silence"]
 
 
@@ -23,13 +21,12 @@ def interruptible() -> Iterator[None]:
     before, end = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     try:
         yield
-    except SIGTERMException:
-        if end == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
-        raise KeyboardInterrupt from None
     except SystemExit as left:
-        if not isinstance(left.__context__, KeyboardInterrupt):
+        terminated = type(left).__name__ == "SIGTERMException"  # of Lightning, which is not imported here
+        if terminated and end == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, end)
+            signal.raise_signal(signal.SIGTERM)
+        if not (terminated or isinstance(left.__context__, KeyboardInterrupt)):
             raise
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from None

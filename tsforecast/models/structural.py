@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tsforecast.models.filling import filled
 
@@ -39,6 +40,9 @@ DOUBT = 3.0  # windows that say nothing of which models there are, beside those 
 KEPT, LEAST = 24, 0.005  # models that have a say: at most, and their share before a series is seen
 EXACT = 1e-4  # of a window's deviation: errors below it are as good as none
 HELD, WINDOWS = 4_000_000, 300  # values that are worked on at once, with about so many windows
+COLUMNS = 8
+"""Products of matrices have a multiple of these: with others the last bits of a row depend on its place in the batch
+(an AMD EPYC; 267 of 700 sizes, with these none), and a series' forecast would depend on which others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class StructuralMean:
         judge, lower = _kept(self.models, total, self.horizon)
         new, place = judge.new_in(seen), torch.arange(total, device=x.device)
         says = torch.softmax(judge.say(seen, new) + self.prior.to(x.device).log().unsqueeze(1), dim=0)
-        whole = (new * (place < seen.steps)) @ lower.to(x.device)  # [K, B, T + H]
+        whole = (new * (place < seen.steps)) @ lower.to(x.device)  # [K, B, T + H and more]
         ahead = seen.steps + torch.arange(self.horizon, device=x.device)
         found = whole.gather(2, ahead.expand(len(whole), -1, -1))
         return (says.unsqueeze(2) * found).sum(0) * seen.scale + seen.level
@@ -147,9 +151,14 @@ class StructuralMean:
 
 @lru_cache(maxsize=2)
 def _kept(models: tuple[Structural, ...], steps: int, horizon: int) -> tuple[_Judge, Tensor]:
-    """What judges models, and their `[K, T, T + H]` from what is new in each step to all steps."""
+    """What judges models, and their `[K, T, T + H and more]` from what is new in each step to all steps."""
     lower = _lower(models, steps + horizon)
-    return _Judge.of(models, lower[:, :steps, :steps], horizon, ASKED), lower[:, :, :steps].mT.contiguous()
+    return _Judge.of(models, lower[:, :steps, :steps], horizon, ASKED), _in_eights(lower[:, :, :steps].mT)
+
+
+def _in_eights(table: Tensor) -> Tensor:
+    """With columns of zeros to a multiple of COLUMNS."""
+    return pad(table, (0, -table.shape[-1] % COLUMNS)).contiguous()
 
 
 def _lower(models: Sequence[Structural], steps: int) -> Tensor:
@@ -201,10 +210,10 @@ class _Seen(NamedTuple):
 class _Judge(NamedTuple):
     """What tells how well each of K models would have forecast T steps that were seen."""
 
-    new: Tensor  # [K, T, T] from the steps to what is new in each
+    new: Tensor  # [K, T, T and more] from the steps to what is new in each
     sizes: Tensor  # [K, T] logarithms of the deviation of that; 0 where a model cannot say anything yet
     begun: Tensor  # [K, T] where it can
-    asked: Tensor  # [K, T, A] from the steps to forecasts of later ones
+    asked: Tensor  # [K, T, A and more] from the steps to forecasts of later ones
     targets: Tensor  # [A], which these are
     able: Tensor  # [K, A] whether a model could make them
     fewest: Tensor  # [K, 1] steps that must have been seen
@@ -224,10 +233,10 @@ class _Judge(NamedTuple):
         before = torch.where(place < origins[:, None], lower[:, targets], 0.0)  # [K, A, T]
         begun = (place >= firsts).double()
         return cls(
-            new.mT.contiguous(),
+            _in_eights(new.mT),
             lower.diagonal(dim1=1, dim2=2).log() * begun,
             begun,
-            (before @ new).mT.contiguous(),
+            _in_eights((before @ new).mT),
             targets,
             (origins >= firsts).double(),
             torch.tensor([[one.fewest] for one in models]),
@@ -235,7 +244,7 @@ class _Judge(NamedTuple):
 
     def new_in(self, seen: _Seen) -> Tensor:
         """What is new in each step `[K, B, T]`; after the end it is of no use."""
-        return seen.y @ self.new.to(seen.y.device)
+        return (seen.y @ self.new.to(seen.y.device))[:, :, : seen.y.shape[1]]
 
     def say(self, seen: _Seen, new: Tensor) -> Tensor:
         """The logarithm of what each model has to say `[K, B]`, by its errors one step ahead (a likelihood of which the
@@ -245,10 +254,12 @@ class _Judge(NamedTuple):
         there = (torch.arange(total, device=device) < seen.steps).double()  # [B, T]
         count = begun @ there.T  # [K, B]
         mean = (new.abs() * begun.unsqueeze(1)).mul_(there).sum(2) / count.clamp_min(1)
-        likelihood = -count * (mean + EXACT).log() - sizes @ there.T
+        sized = (there @ _in_eights(sizes.T))[:, : len(sizes)].T
+        likelihood = -count * (mean + EXACT).log() - sized
         known = (targets < seen.steps).double()  # [B, A]
         count = able @ known.T
-        missed = (seen.y[:, targets] - seen.y @ asked).abs_().mul_(known).mul_(able.unsqueeze(1)).sum(2)
+        said = (seen.y @ asked)[:, :, : len(targets)]
+        missed = (seen.y[:, targets] - said).abs_().mul_(known).mul_(able.unsqueeze(1)).sum(2)
         missed = torch.where(count > 0, missed / count.clamp_min(1), 1.0)
         say = LIKELIHOOD * likelihood - POWER * (missed + EXACT).log()
         return torch.where(fewest <= seen.steps.T, say, -math.inf)
