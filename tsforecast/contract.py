@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.errors import ConfigError
+from tsforecast.floor import has_floor
 from tsforecast.frequency import Frequency
 from tsforecast.panel import Panel, View
 
@@ -31,6 +32,8 @@ __all__ = [
 
 QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """The levels every model answers unless told otherwise: deciles for the CRPS, the ends of 80, 90 and 95 % intervals."""
+
+FLOOR = "zero in place of what was forecast below it: the past comes down to zero often, and never further"
 
 
 class Failure(NamedTuple):
@@ -81,6 +84,17 @@ class Forecast:
         found[:, :, there] = self.quantiles[:, :, [self.levels.index(levels[k]) for k in there]]
         return found
 
+    def none_below_zero(self, rows: npt.NDArray[np.bool_]) -> Forecast:
+        """The same with zero in place of what is below it in these rows `[N]`, and a note for each."""
+        lowest = np.where(rows, 0.0, -np.inf)[:, None]
+        return replace(
+            self,
+            point=np.maximum(self.point, lowest),
+            quantiles=np.maximum(self.quantiles, lowest[:, :, None]),
+            members=None if self.members is None else np.maximum(self.members, lowest),
+            notes=(*self.notes, *((self.ids[i], FLOOR) for i in np.flatnonzero(rows).tolist())),
+        )
+
     def to_frame(self, name: str = "forecast", level: Sequence[int] = (80, 95)) -> pd.DataFrame:
         """Long frame `unique_id, ds, <name>, <name>-lo-80, <name>-hi-80, ...`."""
         h = self.times.shape[1]
@@ -125,7 +139,8 @@ class Forecaster(Protocol):
 
 
 class FittedModel:
-    """What the package's own fitted models share: one origin may be given without a list around it."""
+    """What the package's own fitted models share: one origin may be given without a list around it, and nothing below
+    zero is forecast of what comes down to zero often and never went further."""
 
     @overload
     def predict(self, views: Panel | View, /) -> Forecast: ...
@@ -137,15 +152,22 @@ class FittedModel:
         Raises DataError where a series is unknown to the model or too short for it.
         """
         if isinstance(views, Panel):
-            return self._predict([View(views, views.future(self.horizon))])[0]
+            return self.predict([View(views, views.future(self.horizon))])[0]
         if isinstance(views, View):
-            return self._predict([views])[0]
-        return self._predict(list(views))
+            return self.predict([views])[0]
+        return [_with_floor(view.past, found) for view, found in zip(views, self._predict(list(views)), strict=True)]
 
     horizon: int
 
     def _predict(self, views: list[View]) -> list[Forecast]:
         raise NotImplementedError
+
+
+def _with_floor(past: Panel, found: Forecast) -> Forecast:
+    below = np.flatnonzero((found.point < 0).any(axis=1) | (found.quantiles < 0).any(axis=(1, 2)))
+    rows = np.zeros(len(past), dtype=bool)
+    rows[below] = has_floor(past.take(below))
+    return found.none_below_zero(rows) if rows.any() else found
 
 
 def level_quantiles(percent: int | float) -> tuple[float, float]:
