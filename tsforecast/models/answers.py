@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tsforecast.contract import Failure, Forecast
 from tsforecast.errors import DataError
+from tsforecast.models.zeros import ZERO, always_zero
 from tsforecast.panel import Panel, View
 from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
 from tsforecast.windows import NOTHING, Batch, Earlier, contexts
@@ -63,7 +64,8 @@ def forecast_views(
     """One forecast per view: all series of all views go through the model as one stream of equal batches.
 
     The last batch is padded, so that no forecast depends on how many others are asked for. A context that never moved
-    has no size to measure a change by: its forecast is its value. One with fewer than two observed values is a Failure.
+    has no size to measure a change by: its forecast is its value. What is always zero at a phase of the season is zero
+    there. A context with fewer than two observed values is a Failure.
     """
     width, found = input_size + earlier.steps, list[Forecast]()
     for some in _together(views, width):
@@ -132,4 +134,7 @@ def _forecast(view: View, levels: tuple[float, ...], values: npt.NDArray[np.floa
         for i, n in enumerate(observed)
         if n < LEAST_OBSERVED
     )
-    return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, values[:, :, 1:], failures)
+    zero = always_zero(past, future.horizon)
+    values = np.where(zero[:, :, None], 0.0, values)
+    notes = tuple((past.ids[i], ZERO) for i in np.flatnonzero(zero.any(axis=1)).tolist())
+    return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, values[:, :, 1:], failures, notes)
