@@ -165,7 +165,7 @@ def test_a_scaling_that_is_named_is_taken_whatever_the_past_says() -> None:
 
 
 def test_forecasts_on_a_logarithm_hardly_go_below_zero_where_no_value_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsforecast.contract.has_floor", lambda panel: np.zeros(len(panel), dtype=bool))
+    monkeypatch.setattr("tsforecast.contract.has_floor", lambda pasts: np.zeros(sum(map(len, pasts)), dtype=bool))
     rare = daily(np.where(np.random.default_rng(0).random((4, 300)) < 0.5, 0.0, 100 * np.exp(walks())))
 
     def least(name: str) -> float:

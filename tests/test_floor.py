@@ -49,8 +49,17 @@ def lows(forecast: Forecast) -> list[float]:
 )
 def test_zero_is_a_floor_where_it_was_seen_often_and_nothing_below_it(values: np.ndarray, floor: bool) -> None:
     assert (LEAST, SHARE) == (3, 0.005) and NEAR < 1_201
-    assert has_floor(panel(values)).tolist() == [floor]
-    assert has_floor(panel(DEGREES, values, COUNTS)).tolist() == [False, floor, True]
+    assert has_floor([panel(values)]).tolist() == [floor]
+    assert has_floor([panel(DEGREES, values, COUNTS)]).tolist() == [False, floor, True]
+
+
+def test_many_cuts_at_once_say_what_each_says_alone() -> None:
+    late = np.concatenate([COUNTS[:200], DEGREES[200:]])  # below zero after its first half
+    whole = panel(NIGHTS, late, DEGREES, COUNTS)
+    cuts = [whole.cut(whole.starts + steps) for steps in range(1, 400, 7)]
+    alone = [has_floor([cut]) for cut in cuts]
+    assert has_floor(cuts).tolist() == np.concatenate(alone).tolist()
+    assert [found[1] for found in alone] == [(late[: 1 + 7 * i] == 0).sum() >= 3 and i < 29 for i in range(len(cuts))]
 
 
 @pytest.mark.parametrize("name", ["naive", "seasonal_naive", "drift", "naive2", "ridge", "arima", "lstm", "gru"])
@@ -73,7 +82,7 @@ def test_a_floor_changes_nothing_above_zero_and_is_said_where_it_was_needed(
     past = several()
     fitted = recipe.fit(past, 7)
     found = fitted.predict(past)
-    monkeypatch.setattr("tsforecast.contract.has_floor", lambda panel: np.zeros(len(panel), dtype=bool))
+    monkeypatch.setattr("tsforecast.contract.has_floor", lambda pasts: np.zeros(sum(map(len, pasts)), dtype=bool))
     without = fitted.predict(past)
     assert min(lows(without)[:2]) < 0  # the control: there was something to lift
     if recipe.name == "lstm":  # each network has the floor, and then their mean is taken
@@ -125,7 +134,7 @@ def test_points_are_closer_and_intervals_narrower_with_as_many_values_inside(mon
         return float(np.abs(y - points).mean()), float((high - low).mean()), float(((low <= y) & (y <= high)).mean())
 
     error, width, inside = judged()
-    monkeypatch.setattr("tsforecast.contract.has_floor", lambda panel: np.zeros(len(panel), dtype=bool))
+    monkeypatch.setattr("tsforecast.contract.has_floor", lambda pasts: np.zeros(sum(map(len, pasts)), dtype=bool))
     was = judged()
     assert error < was[0] and width < 0.95 * was[1] and inside == was[2]
 

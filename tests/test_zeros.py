@@ -46,7 +46,7 @@ def test_a_phase_is_zero_where_ten_seasons_say_so_and_the_other_phases_are_somet
     values: np.ndarray, zero: list[bool]
 ) -> None:
     assert (SEASONS, MOST) == (10, 0.5)
-    found = always_zero(panel(values, SUN, season_length=7), 10)
+    found = always_zero([panel(values, SUN)], 7, 10)
     assert found.tolist() == [zero + zero[:3], NIGHT + NIGHT[:3]]
 
 
@@ -61,12 +61,12 @@ def test_it_is_what_loops_over_phases_and_seasons_find(values: np.ndarray, seaso
         rest = [v == 0 for phase, still in zip(phases, always, strict=True) for v in phase if not still]
         if rest and sum(rest) < 0.5 * len(rest):
             expected = [always[h % season] for h in range(horizon)]
-    assert always_zero(panel(values, season_length=season), horizon).tolist() == [expected]
+    assert always_zero([panel(values)], season, horizon).tolist() == [expected]
 
 
-def none(past: Panel, horizon: int) -> np.ndarray:
+def none(pasts: list[Panel], season: int, horizon: int) -> np.ndarray:
     """The control: nothing is known of any phase."""
-    return np.zeros((len(past), horizon), dtype=bool)
+    return np.zeros((sum(map(len, pasts)), horizon), dtype=bool)
 
 
 @pytest.mark.parametrize("recipe", [Ridge(input_size=14), LSTM(**{**LED, "n_seeds": 2})], ids=lambda r: r.name)

@@ -155,7 +155,7 @@ class FittedModel:
             return self.predict([View(views, views.future(self.horizon))])[0]
         if isinstance(views, View):
             return self.predict([views])[0]
-        return [_with_floor(view.past, found) for view, found in zip(views, self._predict(list(views)), strict=True)]
+        return _with_floor(views, self._predict(list(views)))
 
     horizon: int
 
@@ -163,11 +163,19 @@ class FittedModel:
         raise NotImplementedError
 
 
-def _with_floor(past: Panel, found: Forecast) -> Forecast:
-    below = np.flatnonzero((found.point < 0).any(axis=1) | (found.quantiles < 0).any(axis=(1, 2)))
-    rows = np.zeros(len(past), dtype=bool)
-    rows[below] = has_floor(past.take(below))
-    return found.none_below_zero(rows) if rows.any() else found
+def _with_floor(views: Sequence[View], found: list[Forecast]) -> list[Forecast]:
+    """Quantiles do not cross, and the median is among them: the lowest tells whether anything is below zero."""
+    lows = [forecast.quantiles[:, :, 0] if forecast.levels else forecast.point for forecast in found]
+    if not found or not (np.concatenate(lows) < 0).any():
+        return found
+    below = [np.flatnonzero((low < 0).any(axis=1)) for low in lows]
+    floors = has_floor([view.past.take(rows) for view, rows in zip(views, below, strict=True)])
+    kept = list[Forecast]()
+    for forecast, rows, floor in zip(found, below, np.split(floors, np.cumsum([*map(len, below)])[:-1]), strict=True):
+        lifted = np.zeros(len(forecast.ids), dtype=bool)
+        lifted[rows] = floor
+        kept.append(forecast.none_below_zero(lifted) if floor.any() else forecast)
+    return kept
 
 
 def level_quantiles(percent: int | float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import hashlib
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -260,6 +261,15 @@ class Future:
     def horizon(self) -> int:
         """Steps to forecast."""
         return int(self.times.shape[1])
+
+
+def spans_together(pasts: Sequence[Panel]) -> Iterator[tuple[Floats, Ints, Ints]]:
+    """Values, starts and ends of all series of all pasts, in their order; cuts of one panel that follow each other have
+    one array between them, in which spans overlap."""
+    for _, cuts in groupby(pasts, key=lambda past: (past.values.__array_interface__["data"][0], past.values.strides)):
+        same = list(cuts)
+        starts, ends = (np.concatenate([getattr(past, side) for past in same]) for side in ("starts", "ends"))
+        yield max((past.values for past in same), key=len), starts, ends
 
 
 class View(NamedTuple):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tsforecast.contract import Failure, Forecast
 from tsforecast.errors import DataError
-from tsforecast.models.zeros import ZERO, always_zero
+from tsforecast.models.zeros import SEASONS, ZERO, always_zero
 from tsforecast.panel import Panel, View
 from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
 from tsforecast.windows import NOTHING, Batch, Earlier, contexts
@@ -57,6 +57,7 @@ def forecast_views(
     model: Callable[[Batch], Answer],
     *,
     input_size: int,
+    season: int,
     levels: tuple[float, ...],
     earlier: Earlier = NOTHING,
     device: torch.device | str = "cpu",
@@ -67,9 +68,9 @@ def forecast_views(
     has no size to measure a change by: its forecast is its value. What is always zero at a phase of the season is zero
     there. A context with fewer than two observed values is a Failure.
     """
-    width, found = input_size + earlier.steps, list[Forecast]()
+    width, found = max(input_size + earlier.steps, SEASONS * season), list[Forecast]()
     for some in _together(views, width):
-        found += _answered(some, contexts(some, input_size, earlier), model, levels, device)
+        found += _answered(some, contexts(some, input_size, earlier), model, levels, season, device)
     return found
 
 
@@ -98,6 +99,7 @@ def _answered(
     batch: Batch,
     model: Callable[[Batch], Answer],
     levels: tuple[float, ...],
+    season: int,
     device: torch.device | str,
 ) -> list[Forecast]:
     pieces = []
@@ -110,11 +112,13 @@ def _answered(
     observed = (~batch.context.isnan()).sum(1, keepdim=True)
     values = torch.where(high - low <= ROUNDING * largest(batch.context), last_of_phase(batch.context, 1), values)
     values = torch.where(observed >= LEAST_OBSERVED, values, torch.nan)
-    rows, counts = values.numpy(), observed.flatten().tolist()
+    zero = always_zero([view.past for view in views], season, values.shape[1])
+    rows, still = np.where(zero[:, :, None], 0.0, values.numpy()), np.asarray(zero.any(axis=1))
+    counts = observed.flatten().tolist()
     found, start = [], 0
     for view in views:
         stop = start + len(view.past)
-        found.append(_forecast(view, levels, rows[start:stop], counts[start:stop]))
+        found.append(_forecast(view, levels, rows[start:stop], counts[start:stop], still[start:stop]))
         start = stop
     return found
 
@@ -127,14 +131,18 @@ def _equal(batch: Batch) -> Iterator[tuple[Batch, int]]:
         yield Batch(*(torch.cat([rows, rows[:1].expand(ROWS - real, *rows.shape[1:])]) for rows in part)), real
 
 
-def _forecast(view: View, levels: tuple[float, ...], values: npt.NDArray[np.float64], observed: list[int]) -> Forecast:
+def _forecast(
+    view: View,
+    levels: tuple[float, ...],
+    values: npt.NDArray[np.float64],
+    observed: list[int],
+    still: npt.NDArray[np.bool_],
+) -> Forecast:
     past, future = view
     failures = tuple(
         Failure(past.ids[i], f"too few observed values: {n} in the context, needs {LEAST_OBSERVED}")
         for i, n in enumerate(observed)
         if n < LEAST_OBSERVED
     )
-    zero = always_zero(past, future.horizon)
-    values = np.where(zero[:, :, None], 0.0, values)
-    notes = tuple((past.ids[i], ZERO) for i in np.flatnonzero(zero.any(axis=1)).tolist())
+    notes = tuple((past.ids[i], ZERO) for i in np.flatnonzero(still).tolist())
     return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, values[:, :, 1:], failures, notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -45,9 +46,10 @@ class FittedNetwork(FittedModel):
         for past, _ in views:
             self.covariates.check(past, self.name)
         device = next(self.net.parameters()).device
-        size = self.input_size
+        size, season = self.input_size, self.encoding.cycle
         earlier, told = seen_of(self.encoding, self.combined, size)
-        found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=self.levels, device=device)
+        seen = partial(forecast_views, input_size=size, season=season, earlier=earlier)
+        found = seen(views, self._answer, levels=self.levels, device=device)
         return noted(found, told, self.remark)
 
     def _answer(self, batch: Batch) -> Answer:

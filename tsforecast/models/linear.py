@@ -113,7 +113,8 @@ class _FittedRidge(FittedModel):
             self.covariates.check(past, self.recipe.name)
         size, levels = self.input_size, self.recipe.quantiles
         earlier, told = seen_of(self.encoding, self.combined, size)
-        found = forecast_views(views, self._answer, input_size=size, earlier=earlier, levels=levels)
+        season = self.encoding.cycle
+        found = forecast_views(views, self._answer, input_size=size, season=season, earlier=earlier, levels=levels)
         return noted(found, told)
 
     def _answer(self, batch: Batch) -> Answer:
