@@ -42,7 +42,7 @@ EXACT = 1e-4  # of a window's deviation: errors below it are as good as none
 HELD, WINDOWS = 4_000_000, 300  # values that are worked on at once, with about so many windows
 COLUMNS = 8
 """Products of matrices have a multiple of these: with others the last bits of a row depend on its place in the batch
-(an AMD EPYC; 267 of 700 sizes, with these none), and a series' forecast would depend on which others are asked for."""
+(an AMD EPYC; 267 of 665 sizes, with these none), and a series' forecast would depend on which others are asked for."""
 
 
 @dataclass(frozen=True)
