@@ -28,7 +28,7 @@ from tsforecast.reporting.plots import (
     plot_error_by_step,
     plot_forecasts,
 )
-from tsforecast.reporting.style import COLOURS, GREYS, Picture, model_styles
+from tsforecast.reporting.style import COLOURS, GREYS, Picture, limit_errors, model_styles
 from tsforecast.reporting.verdict_plots import plot_effects
 from tsforecast.results import BacktestResult
 
@@ -199,6 +199,22 @@ def test_only_a_verdict_is_a_filled_dot_and_smaller_errors_lie_left(
     assert list(dot.get_xdata()) == [at]
     assert (dot.get_markerfacecolor() == dot.get_color()) == filled
     assert any("-" not in t.get_text() and "400 %" in t.get_text() for t in ax.texts) == (c.effect_percent == -400)
+
+
+@pytest.mark.parametrize(
+    ("errors", "top"),
+    [
+        ([1.0, 2.0, 3.0], 3.0),
+        ([1.0, 2.0, 3.0, np.nan, 900.0], 12.5),  # five times the median of four: what explodes leaves
+        ([0.0] * 12 + [1.0, 2.0, 3.0], 3.0),  # nights without any error hide no other
+        ([0.0, np.nan], 1 / 1.06),
+        ([np.nan, np.inf], 1 / 1.06),
+    ],
+)
+def test_errors_are_drawn_up_to_the_largest_but_for_one_that_explodes(errors: list[float], top: float) -> None:
+    ax = Figure().add_subplot()
+    limit_errors(ax, pd.Series(errors))
+    assert ax.get_ylim() == pytest.approx((0, 1.06 * top))
 
 
 def test_curves_have_a_panel_per_network_and_a_line_per_fit_and_seed(result: BacktestResult) -> None:

@@ -125,7 +125,7 @@ def limit(ax: Axes, truth: npt.NDArray[np.float64]) -> None:
 
 
 def limit_errors(ax: Axes, errors: pd.Series[float]) -> None:
-    """From zero to the largest error, but no further than five times the median one: a model that explodes leaves."""
-    finite = errors[np.isfinite(errors.to_numpy(dtype=float))]
-    if len(finite):
-        ax.set_ylim(0, 1.06 * min(float(finite.max()), 5 * float(finite.median()) or 1.0) or 1.0)
+    """From zero to the largest error, but no further than five times the median one: a model that explodes leaves.
+    Steps without any error, such as the nights of a solar plant, say nothing of how large the others are."""
+    known = errors[np.isfinite(errors.to_numpy(dtype=float)) & (errors > 0)]
+    ax.set_ylim(0, 1.06 * min(float(known.max()), 5 * float(known.median())) if len(known) else 1.0)
