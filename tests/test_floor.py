@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from cases import LED, RECIPES, folds, panel
 
-from tsforecast.contract import FittedModel, Forecast
-from tsforecast.floor import FLOOR, LEAST, NEAR, SHARE, has_floor
+from tsforecast.contract import FLOOR, FittedModel, Forecast
+from tsforecast.floor import LEAST, NEAR, SHARE, has_floor
 from tsforecast.models.arima import ARIMA
 from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Naive

@@ -7,23 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.panel import Panel, cuts_together
+from tsforecast.panel import Panel, spans_together
 from tsforecast.spans import means_of
 
-__all__ = ["FLOOR", "has_floor"]
+__all__ = ["has_floor"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LEAST, SHARE = 3, 0.005  # zeros that were seen: fewer may be the rounding of what will fall further
-FLOOR = "zero in place of what was forecast below it: the past comes down to zero often, and never further"
 NEAR = 500  # steps that are looked at first: most of what goes below zero does so there
 
 
 def has_floor(pasts: Sequence[Panel]) -> npt.NDArray[np.bool_]:
     """Of all series of all pasts `[sum of N]`: whether zero is the smallest value that it ever had and was seen three
     times or more, in at least one of 200 observed values. Nothing else is known of what a series cannot be."""
-    return np.concatenate([_floors(past.values, starts, ends) for past, starts, ends in cuts_together(pasts)])
+    return np.concatenate([_floors(*spans) for spans in spans_together(pasts)])
 
 
 def _floors(values: Floats, starts: Ints, ends: Ints) -> npt.NDArray[np.bool_]:

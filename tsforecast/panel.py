@@ -263,20 +263,13 @@ class Future:
         return int(self.times.shape[1])
 
 
-def cuts_together(pasts: Sequence[Panel]) -> Iterator[tuple[Panel, Ints, Ints]]:
-    """Pasts in their order, cuts of one panel that follow each other at once: the one whose arrays reach furthest, and
-    starts and ends in them of all series of all these cuts. Spans of several origins of one series overlap."""
-    for _, cuts in groupby(pasts, key=_memory):
+def spans_together(pasts: Sequence[Panel]) -> Iterator[tuple[Floats, Ints, Ints]]:
+    """Values, starts and ends of all series of all pasts, in their order; cuts of one panel that follow each other have
+    one array between them, in which spans overlap."""
+    for _, cuts in groupby(pasts, key=lambda past: (past.values.__array_interface__["data"][0], past.values.strides)):
         same = list(cuts)
         starts, ends = (np.concatenate([getattr(past, side) for past in same]) for side in ("starts", "ends"))
-        yield max(same, key=lambda past: len(past.values)), starts, ends
-
-
-def _memory(past: Panel) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Where the arrays of a past begin and how they lie there: what tells the cuts of one panel from those of another,
-    whose arrays end where each is cut."""
-    arrays = (past.values, past.hist, past.futr)
-    return tuple((array.__array_interface__["data"][0], array.strides) for array in arrays)
+        yield max((past.values for past in same), key=len), starts, ends
 
 
 class View(NamedTuple):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tsforecast.panel import Panel, View, cuts_together
+from tsforecast.panel import Panel, View
 
 __all__ = ["NOTHING", "Batch", "Earlier", "Split", "Windows", "contexts", "split_by_time"]
 
@@ -197,6 +198,13 @@ def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: i
     return Split(panel.starts, low, train_high, valid_low, valid_high)
 
 
+def _memory(view: View) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Where the arrays of a past begin and how they lie there: what tells the cuts of one panel from those of another,
+    whose arrays end where each is cut."""
+    arrays = (view.past.values, view.past.hist, view.past.futr)
+    return tuple((array.__array_interface__["data"][0], array.strides) for array in arrays)
+
+
 def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> Batch:
     """The last `input_size` steps of every series of every view `[sum of N, ...]`, and what lies `earlier`; targets
     empty.
@@ -205,8 +213,12 @@ def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> 
     of one long panel cost neither a copy of it nor a look at each.
     """
     parts = list[tuple[Tensor, Tensor, Tensor, Tensor]]()
-    for furthest, *spans in cuts_together([view.past for view in views]):
-        starts, ends = map(torch.from_numpy, spans)
+    for _, cuts in groupby(views, key=_memory):
+        pasts = [view.past for view in cuts]
+        furthest = max(pasts, key=lambda past: len(past.values))
+        starts, ends = (
+            torch.from_numpy(np.concatenate([getattr(p, side) for p in pasts])) for side in ("starts", "ends")
+        )
         values, hist, futr = (_shared(array) for array in (furthest.values, furthest.hist, furthest.futr))
         context, past_only, known = (
             _cut(flat, ends - input_size, input_size, starts, ends) for flat in (values.unsqueeze(1), hist, futr)

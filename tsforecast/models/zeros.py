@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.panel import Panel, cuts_together
+from tsforecast.panel import Panel, spans_together
 
 __all__ = ["SEASONS", "ZERO", "always_zero"]
 
@@ -25,8 +25,7 @@ ZERO = "zero at phases of the season that were zero in each of the last ten, as 
 def always_zero(pasts: Sequence[Panel], season: int, horizon: int) -> npt.NDArray[np.bool_]:
     """Of all series of all pasts, per step ahead `[sum of N, H]`: whether the step has a phase that was zero in each of
     the last ten seasons, of a series that is something most of the rest of that time."""
-    together = cuts_together(pasts)
-    return np.concatenate([_zeros(past.values, starts, ends, season, horizon) for past, starts, ends in together])
+    return np.concatenate([_zeros(*spans, season, horizon) for spans in spans_together(pasts)])
 
 
 def _zeros(values: Floats, starts: Ints, ends: Ints, season: int, horizon: int) -> npt.NDArray[np.bool_]:
