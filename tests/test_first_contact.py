@@ -142,3 +142,62 @@ def test_a_date_in_parts_beside_a_count_of_rows_is_no_time_without_a_season() ->
     assert read_panel(joined, target="value").season_length == 24
     alone = frame.drop(columns=["Month", "day", "hour"])  # the year is no date: the count is the time
     assert read_panel(alone, target="value").freq.name == "1"
+
+
+def exported(rows: int, per_year: int, column: str = "") -> pd.DataFrame:
+    """As R writes a series: numbered rows, and the time in years."""
+    years = 1949 + np.arange(rows) / per_year
+    return pd.DataFrame({column: range(1, rows + 1), "time": years.round(12), "value": VALUES[:rows]})
+
+
+@pytest.mark.parametrize("column", ["", "rownames"])
+@pytest.mark.parametrize(("per_year", "name"), [(12, "MS"), (4, "QS"), (2, "6MS")])
+def test_years_with_fractions_are_asked_for_and_then_are_months(
+    tmp_path: Path, column: str, per_year: int, name: str
+) -> None:
+    """Never the rows of the file as time, with the time as a series beside the one that is meant."""
+    file = tmp_path / "a.csv"
+    exported(60, per_year, column).to_csv(file, index=False)
+    asked = r"'1949\.\d+' of column 'time' is a year and its month.*--time 'time' --date-format years"
+    for named in ({}, {"time": "time"}):
+        with pytest.raises(DataError, match=asked):
+            read_panel(file, **named)
+    panel = read_panel(file, time="time", date_format="years")
+    assert panel.ids == ("value",) and panel.freq.name == name
+    step = np.timedelta64(12 // per_year, "M")
+    assert (panel.times.astype("datetime64[M]") == np.datetime64("1949-01") + step * np.arange(60)).all()
+    assert (panel.values == VALUES).all()
+
+
+def test_three_digits_of_a_fraction_tell_the_month_and_what_is_none_is_named(tmp_path: Path) -> None:
+    frame = exported(60, 12).assign(time=lambda f: f["time"].round(3))
+    assert read_panel(frame, time="time", target="value", date_format="years").freq.name == "MS"
+    frame.loc[7, "time"] = 1949.65
+    with pytest.raises(DataError, match=r"row 7: the time column 'time' holds '1949.65', no year with a whole number"):
+        read_panel(frame, time="time", target="value", date_format="years")
+    with pytest.raises(DataError, match=r"holds 1949.083, neither a date nor a whole number; give dates, or numbered"):
+        read_panel(frame, time="time", target="value")  # not all are months: it is not for us to say what they are
+
+
+def test_a_column_called_year_is_the_time_where_the_first_one_numbers_the_rows(tmp_path: Path) -> None:
+    pd.DataFrame({"year": range(1960, 2020), "value": VALUES}).to_csv(tmp_path / "a.csv", index_label="")
+    panel = read_panel(tmp_path / "a.csv")
+    assert panel.ids == ("value",) and panel.times[0] == 1960
+    assert "columns not used: column 1" in panel.notes
+
+
+def test_a_first_column_that_numbers_no_rows_stays_the_time(tmp_path: Path) -> None:
+    """Only an unnamed column, or one named as exports name it, that counts every row from 0 or 1 is set aside."""
+    frame = pd.DataFrame({"k": range(1, 61), "year": np.repeat(range(1960, 1980), 3), "value": VALUES})
+    assert read_panel(frame).ids == ("value", "year") and read_panel(frame).times[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"), [("2024-10-26", True), ("2024-10-25", False)], ids=["a Sunday", "a Saturday"]
+)
+def test_the_hour_that_occurs_twice_when_clocks_go_back_is_pointed_out(begins: str, said: bool) -> None:
+    times = pd.date_range(begins, periods=60, freq="h")
+    frame = pd.DataFrame({"ds": times.insert(27, times[26]), "y": np.append(VALUES, 1.0)})
+    with pytest.raises(DataError, match="duplicate time") as caught:
+        read_panel(frame)
+    assert ("clocks went back" in str(caught.value)) == said

@@ -48,7 +48,9 @@ RUN: dict[str, Any] = {
     "hist_exog": Annotated[str | None, DATA(help="Columns known up to the cutoff, by commas.")],
     "futr_exog": Annotated[str | None, DATA(help="Columns known ahead, by commas.")],
     "calendar": Annotated[str | None, DATA(help="Built-in features known ahead: hour,weekday,month.")],
-    "date_format": Annotated[str | None, DATA(help="Such as %d/%m/%Y.")],
+    "date_format": Annotated[
+        str | None, DATA(help="Such as %d/%m/%Y; s, ms, us or ns since 1970; years (1949.0833 is 1949-02).")
+    ],
     "na_values": Annotated[str | None, DATA(help="Cells that mean missing, by commas.")],
     "decimal": Annotated[str | None, DATA(help="Decimal mark: . or ,")],
     "sep": Annotated[str | None, DATA(help="Delimiter of cells; default the most frequent of , ; | and tab.")],

@@ -15,8 +15,9 @@ from tsforecast.errors import DataError, listing
 from tsforecast.ingesting.streams import ParquetStream, Stream, TextStream
 from tsforecast.reading.across import dates_across
 from tsforecast.reading.cells import Source
-from tsforecast.reading.columns import COUNTED, ROW_LABEL, TIME_NAMES, Roles, choose_columns, kind_of, named_columns
+from tsforecast.reading.columns import ROW_LABEL, TIME_NAMES, Roles, choose_columns, named_columns
 from tsforecast.reading.delimited import holds_rows
+from tsforecast.reading.kinds import COUNTED, kind_of
 from tsforecast.reading.readers import check_columns, check_file, is_parquet
 
 __all__ = ["Block", "Files", "open_files", "settle_roles"]

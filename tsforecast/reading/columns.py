@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from tsforecast.errors import DataError, did_you_mean, listing
 from tsforecast.reading.cells import Source, naming_columns, numbers, otherwise_written, series_codes
-from tsforecast.reading.spelling import looks_like_dates, otherwise_dated
+from tsforecast.reading.decimal_years import as_decimal_years
+from tsforecast.reading.kinds import COUNTED, first_filled, kind_of
+from tsforecast.reading.spelling import otherwise_dated
 
-__all__ = [
-    "COUNTED", "HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "kind_of", "named_columns",
-]  # fmt: skip
+__all__ = ["HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "named_columns"]
 
 Layout = Literal["auto", "long", "wide"]
 
@@ -24,9 +24,8 @@ TIME_NAMES = ("ds", "date", "datetime", "timestamp", "time", "step", "year", "t"
 HEADER = "(header)"  # the times of a file in which they run across
 DATE_PARTS = {"year", "month", "day", "hour", "minute", "second"}
 ROW_LABEL = "(row label)"  # an unnamed integer index: the time only where there is no other
-UNNAMED = {"column 1", "Unnamed: 0", "index", "level_0"}
+UNNAMED = {"column 1", "Unnamed: 0", "index", "level_0", "rownames"}
 CLOCK = r"\s*\d{1,2}:\d{2}(:\d{2})?\s*$"
-COUNTED = 500  # filled cells that decide what a column of text holds
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def choose_columns(
         target = target or found.take("y" in frame.columns and bool(usual or hist or futr), "y")
 
     time = time or found.time(naming) or (ROW_LABEL if ROW_LABEL in frame.columns else None)
-    hint = otherwise_dated(frame[found.of("text")]) if time is None and layout != "wide" else ""
+    hint = found.otherwise_dated() if time is None and layout != "wide" else ""
     if time is None and (hint or not (source.positions or layout == "wide" or len(frame.columns) == 1)):
         which = "--time (its form with --date-format), --target and --id, or with --layout wide if each row is a step"
         raise found.unclear("no column holds dates or counts steps", which, hint)
@@ -183,10 +182,14 @@ class _Evidence:
         if time is None:
             return
         for name in UNNAMED & {*self.frame.columns}:
-            if name not in self.used and self._kind(name) == "number":
-                values = numbers(self.frame[name], ())[0]
-                if bool((values - np.arange(len(values)) == values[0]).all()) and values[0] in (0, 1):
-                    self._aside.add(name)
+            if name not in self.used and self._numbers_rows(name):
+                self._aside.add(name)
+
+    def _numbers_rows(self, name: str) -> bool:
+        if name not in UNNAMED or self._kind(name) != "number":
+            return False
+        values = numbers(self.frame[name], ())[0]
+        return bool((values - np.arange(len(values)) == values[0]).all()) and values[0] in (0, 1)
 
     def _kind(self, name: str) -> str:
         if name not in self._kinds:
@@ -211,13 +214,17 @@ class _Evidence:
         return tuple(name for name in naming[:1] if self.take(len(naming) == 1, name))
 
     def time(self, naming: tuple[str, ...]) -> str | None:
-        """The one column of dates; else a leading column that counts steps or years."""
+        """The one column of dates; else a leading column that counts steps or years, or one that is called time where
+        the leading one numbers the rows of the file."""
         dates = self.of("date")
         if len(dates) > 1:
             raise self.unclear(f"{len(dates)} columns hold dates ({listing(dates)})", "--time")
         if dates:
             return self.take(True, dates[0])
         leading = self.of("number")[:1]
+        called_time = [name for name in self.of("number")[1:] if name.strip().lower() in TIME_NAMES]
+        if called_time and self._numbers_rows(leading[0]):
+            leading = called_time[:1]
         others = [name for name in self.frame.columns if name not in (*leading, ROW_LABEL)]
         if not leading or not others:
             return None
@@ -231,10 +238,16 @@ class _Evidence:
             )
         return counter
 
+    def otherwise_dated(self) -> str:
+        """What to do about the first column of text or numbers that may hold times."""
+        called_time = (name for name in self.of("number") if name.strip().lower() in TIME_NAMES)
+        years = (as_decimal_years(self.frame[name], name) for name in called_time)
+        return otherwise_dated(self.frame[self.of("text")]) or next(filter(None, years), "")
+
     def otherwise_written(self) -> str:
         """What to do about the first column of text that holds numbers to a reader alone."""
         for name in self.of("text"):
-            cells = _first_filled(self.frame[name].dropna(), self.na_values).astype(str)
+            cells = first_filled(self.frame[name].dropna(), self.na_values).astype(str)
             if how := otherwise_written(cells.tolist()):
                 return f"the cells of '{name}' look like numbers: {how}"
         return ""
@@ -249,37 +262,6 @@ class _Evidence:
         if self._kind(name) != "text":
             return self._kind(name)
         return f"text such as '{str(self.frame[name].dropna().iloc[0])[:20]}'"
-
-
-def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
-    """What most of the first filled cells are: date, number, text; or empty. The few others are faults to name."""
-    dtype: Any = column.dtype
-    if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
-        return "date"
-    if pd.api.types.is_numeric_dtype(dtype):
-        return "number"
-    if not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
-        return "text"
-    sample = _first_filled(column.dropna(), na_values)
-    if len(sample) == 0:
-        return "empty"
-    if pd.api.types.infer_dtype(sample) in ("date", "datetime"):
-        return "date"
-    if 2 * np.isfinite(numbers(sample, na_values, decimal)[0]).sum() > len(sample):
-        return "number"
-    return "date" if looks_like_dates(sample.head(20)) else "text"
-
-
-def _first_filled(column: pd.Series, na_values: Collection[str]) -> pd.Series:
-    """The first 500 cells that hold something, looked for no further than it takes: a sensor may report from its second
-    year on."""
-    size = COUNTED
-    while True:
-        sample = column.head(size)
-        sample = sample[~sample.astype(str).str.strip().isin(["", *na_values])]
-        if len(sample) >= COUNTED or size >= len(column):
-            return sample.head(COUNTED)
-        size *= 8
 
 
 def _counts_steps(frame: pd.DataFrame, name: str, texts: list[str], source: Source) -> bool:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.reading.cells import Source, numbers
+from tsforecast.reading.decimal_years import YEARS, as_decimal_years, read_decimal_years
 from tsforecast.reading.spelling import OFFSET, as_iso, formats_of
 
 __all__ = ["Offsets", "Spelling", "Stamps", "parse_stamps", "read_stamps"]
@@ -70,7 +71,8 @@ class Stamps(NamedTuple):
 def read_stamps(column: pd.Series, date_format: str | None, source: Source) -> Stamps:
     """A column of dates, date texts or whole numbers as times, with its time zone.
 
-    date_format  how texts or integers are to be read: a strptime format, or s, ms, us, ns since 1970
+    date_format  how texts or numbers are to be read: a strptime format; s, ms, us, ns since 1970; or years, whose
+                 fraction is the month
 
     Raises DataError for a missing or unreadable cell, an ambiguous day and month, and integers that look like dates.
     """
@@ -100,6 +102,9 @@ def parse_stamps(
         )
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _zoned(column)
+    if date_format == YEARS:
+        months = read_decimal_years(column, source)
+        return Stamps(months, months, None)
     if pd.api.types.is_numeric_dtype(column.dtype):
         return _from_integers(column, date_format, source, spelling)
     codes, found = pd.factorize(column)
@@ -138,7 +143,7 @@ def _from_integers(column: pd.Series, date_format: str | None, source: Source, s
         row = int(fraction[0]) if bad is None else bad
         raise source.error(
             f"{source.place(row)}: the time column '{column.name}' holds {column.iloc[row]}, neither a date nor a "
-            "whole number; give dates, or numbered steps"
+            f"whole number; {as_decimal_years(column, column.name) or 'give dates, or numbered steps'}"
         )
     steps = values.astype(np.int64)
     if date_format in _UNITS:
@@ -196,9 +201,10 @@ def _from_texts(
         best = max((times for times, _ in readings), key=lambda times: int(times.notna().sum()), default=None)
         at = 0 if best is None else int(np.argmax(best.isna()))
         how = f" as {date_format}" if date_format else ""
+        instead = "write dates like 2024-02-29 or 2024-02-29 13:00, or give their date_format (--date-format)"
         raise source.error(
-            f"{place(at)}: '{texts.iloc[at]}' in the time column '{name}' cannot be read{how}; write dates like "
-            "2024-02-29 or 2024-02-29 13:00, or give their date_format (--date-format)"
+            f"{place(at)}: '{texts.iloc[at]}' in the time column '{name}' cannot be read{how}; "
+            f"{as_decimal_years(texts, name) or instead}"
         )
     times, form = whole[0]
     return _with_offsets(written, times, form)._replace(spelling=Spelling(first, tuple(form for _, form in whole)))

@@ -67,7 +67,8 @@ def read_frame(
     futr_exog         columns known ahead
     missing           what an absent step or value means: "error", "nan" (not observed), "ffill" (the last value before
                       it; what comes before the first is left out), "drop" (bars only: the row is left out)
-    date_format       how date texts or integers are to be read (strptime, or s, ms, us, ns since 1970)
+    date_format       how date texts or numbers are to be read: strptime; s, ms, us, ns since 1970; or years, whose
+                      fraction is the month (1949.0833)
     na_values         texts that also mean "no value", such as "."
     decimal           decimal mark of numbers in text
     layout            "long" or "wide" where the default reading is another

@@ -152,6 +152,10 @@ class Rows:
         same = np.flatnonzero((self.codes == self.codes[first]) & (self.times == self.times[first]))
         numbered = self.times.dtype.kind != "M"
         spread = "; where two columns make the time, such as year and month, write it as one date" if numbered else ""
+        if not numbered and freq.tz is None and _when_clocks_go_back(self.times[again]):
+            spread = (
+                "; if clocks went back then, write times in UTC or with their offset, such as 2024-10-27 02:00+01:00"
+            )
 
         def say(count: int, series: int) -> str:
             more = count - (len(same) - 1)
@@ -286,3 +290,11 @@ class Rows:
 
 def _steps(count: int) -> str:
     return "1 step is" if count == 1 else f"{count} steps are"
+
+
+def _when_clocks_go_back(times: Times) -> bool:
+    """Whether all of these are on a Sunday between one and four, when summer time ends nearly everywhere."""
+    days = times.astype("datetime64[D]")
+    hours = (times - days).astype("timedelta64[h]").astype(np.int64)
+    sundays = days.astype(np.int64) % 7 == 3  # 1970 began on a Thursday
+    return bool((sundays & (hours >= 1) & (hours < 4)).all())

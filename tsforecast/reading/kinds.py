@@ -1,0 +1,47 @@
+"""What the cells of a column hold: dates, numbers, text or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tsforecast.reading.cells import numbers
+from tsforecast.reading.spelling import looks_like_dates
+
+__all__ = ["COUNTED", "first_filled", "kind_of"]
+
+COUNTED = 500  # filled cells that decide what a column of text holds
+
+
+def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
+    """What most of the first filled cells are: date, number, text; or empty. The few others are faults to name."""
+    dtype: Any = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
+        return "date"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "number"
+    if not (pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)):
+        return "text"
+    sample = first_filled(column.dropna(), na_values)
+    if len(sample) == 0:
+        return "empty"
+    if pd.api.types.infer_dtype(sample) in ("date", "datetime"):
+        return "date"
+    if 2 * np.isfinite(numbers(sample, na_values, decimal)[0]).sum() > len(sample):
+        return "number"
+    return "date" if looks_like_dates(sample.head(20)) else "text"
+
+
+def first_filled(column: pd.Series, na_values: Collection[str]) -> pd.Series:
+    """The first 500 cells that hold something, looked for no further than it takes: a sensor may report from its second
+    year on."""
+    size = COUNTED
+    while True:
+        sample = column.head(size)
+        sample = sample[~sample.astype(str).str.strip().isin(["", *na_values])]
+        if len(sample) >= COUNTED or size >= len(column):
+            return sample.head(COUNTED)
+        size *= 8
