@@ -171,9 +171,14 @@ class Split(NamedTuple):
         return int(np.maximum(self.train_high - self.train_low, 0).sum())
 
     @property
+    def n_validated(self) -> int:
+        """Series of which any window validates."""
+        return int((self.valid_high > self.valid_low).sum())
+
+    @property
     def holds_out(self) -> bool:
         """Whether any window validates."""
-        return bool((self.valid_high > self.valid_low).any())
+        return self.n_validated > 0
 
     def stretches(self, horizon: int) -> float:
         """How many horizons lie apart in what is held out, as evidence: those of a series one after the other, times

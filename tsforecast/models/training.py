@@ -28,6 +28,7 @@ VALIDATIONS = 20  # per training
 SO_FAR, OF_ALL = 10, 40  # the weights of a tenth of the steps so far are averaged, at most of a fortieth of all
 SETTLED = 0.5  # of the rate, for what starts from a solution and not from noise
 SURE = 1.9  # standard errors that a gain over a solution must have (one-sided 5 %, eight parts)
+MANY = 50  # series that are held out from: what training gains on so many came again afterwards, sure or not
 
 
 class ForecastModule(pl.LightningModule):
@@ -222,7 +223,7 @@ def train(
     stop: int | None = None,
 ) -> tuple[Curve, int]:
     """Train `net` in place on `windows.values.device`; it ends with its best validation weights, in eval mode. A net
-    that starts as a solution ends as it came where what training gains there could be chance.
+    that starts as a solution ends as it came where what training gains there could be chance and few series say so.
 
     steps   of the whole schedule; None: as `training` says
     stop    leave the schedule after so many steps
@@ -264,7 +265,8 @@ def train(
             net.load_state_dict(keep.weights or begun)
             raise
     net.eval()
-    if getattr(net, "start", None) is not None and keep.by_chance():
+    doubted = getattr(net, "start", None) is not None and split.n_validated < MANY
+    if doubted and keep.by_chance():
         net.load_state_dict(begun)
         return keep.curve, 0
     net.load_state_dict(keep.weights or module.averaged.state_dict())
