@@ -122,6 +122,10 @@ def test_bytes_that_are_not_text_name_byte_and_line_and_the_option(tmp_path):
         ("0.5,0.7\n0.6,0.8\n", "line 1 holds numbers, not column names"),
         ("ds,y\n0,1\n1,2,3\n2,3\n", "line 3 has 3 cells, expected 2 as in the header (1,2,3)"),
         ("ds,y\n0,1\n\n1\n", "line 4 has 1 cells, expected 2"),
+        (
+            "ds,y\n# of a station\n0,1\n",
+            "line 2 has 1 cells, expected 2 as in the header (# of a station); take comments out",
+        ),
         ("a,b,c\n1,2,3,\n2,3,4,5\n", "line 3 has 4 cells, expected 3"),
         (
             "Month,Sales\n1-01,266\n1-02,146\n",

@@ -204,9 +204,11 @@ def wrong_width(file: Text, width: int, fault: str) -> DataError:
     for line, record in file.records():
         width_here = len(record) - (record[-1] == "" and len(record) == width + 1)  # a delimiter at the end is none
         if width_here != width and line > file.header_line:
+            comment = record[0].startswith("#")
+            how = "take comments out" if comment else "correct that line, or name the delimiter with sep= (--sep)"
             return file.error(
                 f"line {line} has {width_here} cells, expected {width} as in the header "
-                f"({file.sep.join(record)[:80]}); correct that line, or name the delimiter with sep= (--sep)"
+                f"({file.sep.join(record)[:80]}); {how}"
             )
     return file.error(f"cannot be read as delimited text ({fault})")
 
