@@ -159,7 +159,7 @@ def test_years_with_fractions_are_asked_for_and_then_are_months(
     file = tmp_path / "a.csv"
     exported(60, per_year, column).to_csv(file, index=False)
     asked = r"'1949\.\d+' of column 'time' is a year and its month.*--time 'time' --date-format years"
-    for named in ({}, {"time": "time"}):
+    for named in ({}, {"time": "time"}, {"layout": "wide"}):
         with pytest.raises(DataError, match=asked):
             read_panel(file, **named)
     panel = read_panel(file, time="time", date_format="years")
@@ -184,6 +184,15 @@ def test_a_column_called_year_is_the_time_where_the_first_one_numbers_the_rows(t
     panel = read_panel(tmp_path / "a.csv")
     assert panel.ids == ("value",) and panel.times[0] == 1960
     assert "columns not used: column 1" in panel.notes
+
+
+def test_numbered_rows_beside_a_time_that_counts_no_steps_are_asked_about(tmp_path: Path) -> None:
+    """Seconds of a sensor: which of the two is meant is not for us to say."""
+    frame = pd.DataFrame({"": range(60), "t": np.cumsum(VALUES), "value": VALUES})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match=r"'column 1' numbers the rows, and 't' counts no steps; .* with --time"):
+        read_panel(tmp_path / "a.csv")
+    assert read_panel(tmp_path / "a.csv", time="column 1", target="value").ids == ("value",)
 
 
 def test_a_first_column_that_numbers_no_rows_stays_the_time(tmp_path: Path) -> None:

@@ -224,7 +224,10 @@ class _Evidence:
         leading = self.of("number")[:1]
         called_time = [name for name in self.of("number")[1:] if name.strip().lower() in TIME_NAMES]
         if called_time and self._numbers_rows(leading[0]):
-            leading = called_time[:1]
+            rows, leading = leading[0], called_time[:1]
+            if not _counts_steps(self.frame, leading[0], [], self.source):
+                which = f"'{rows}' numbers the rows, and '{leading[0]}' counts no steps"
+                raise self.unclear(which, "--time", as_decimal_years(self.frame[leading[0]], leading[0]))
         others = [name for name in self.frame.columns if name not in (*leading, ROW_LABEL)]
         if not leading or not others:
             return None
