@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -87,18 +86,6 @@ def test_the_best_weights_are_kept_and_not_the_last() -> None:
     assert not bench.net.training
 
 
-@pytest.mark.parametrize(
-    ("gains", "kept"), [((0.2, 0.1, 0.3, 0.2), True), ((0.5, -0.2, 0.4, -0.1), False), ((0.1,), True)]
-)
-def test_a_solution_is_left_only_for_what_is_more_than_chance(gains: tuple[float, ...], kept: bool) -> None:
-    """The means gain .2, .15 and .1; their t statistics are 4.9, .83 and, of one part alone, none."""
-    keep = KeepBest(patience=1)
-    for step, losses in ((0, torch.ones(len(gains))), (5, 1 - torch.tensor(gains))):
-        keep._valid = [(loss, 10) for loss in losses]
-        keep._judged(SimpleNamespace(averaged=nn.Linear(1, 1)), step)
-    assert keep.best_step == 5 and keep.by_chance() == (not kept)
-
-
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_network_that_gained_by_chance_ends_as_it_came(monkeypatch: pytest.MonkeyPatch, kept: bool) -> None:
     monkeypatch.setattr(KeepBest, "by_chance", lambda self: not kept)
@@ -126,14 +113,6 @@ def test_what_many_series_gain_is_taken_whether_it_is_sure_or_not(
             weight.mul_(0.5)
     bench.train(max_steps=60)
     assert (bench.best > 0) == kept
-
-
-def test_a_brief_network_leaves_its_linear_start_for_an_audit_to_see() -> None:
-    """Of a sine, the linear map leaves nothing to find: training is given up, unless nothing is held out."""
-    past = panel(10 + np.sin(np.arange(400) / 5))
-    whole = LSTM(**{**SMALL, "training": replace(TINY, max_steps=60)})
-    (given_up,), (trained,) = (recipe.fit(past, 5).members.values() for recipe in (whole, whole.brief()))
-    assert not given_up.net.head[-1].weight.any() and trained.net.head[-1].weight.any()
 
 
 def test_training_stops_when_the_validation_loss_does_not_improve() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from cases import HORIZON, SMALL, TINY, panel, sensors
+from torch import nn
 
 from tsforecast.models.linear import Ridge
 from tsforecast.models.recurrent import LSTM, TIMED_STEPS
-from tsforecast.models.training import Training
+from tsforecast.models.training import KeepBest, Training
 from tsforecast.panel import Panel
 
 
@@ -24,6 +27,26 @@ def test_where_nothing_is_left_to_find_the_network_stays_the_linear_map() -> Non
     assert fitted.curves["valid_loss"].idxmin() == 0 and fitted.curves["step"][0] == 0
     ridge = Ridge(input_size=30).fit(past, 12)
     np.testing.assert_allclose(fitted.predict(past).point, ridge.predict(past).point, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("gains", "kept"), [((0.2, 0.1, 0.3, 0.2), True), ((0.5, -0.2, 0.4, -0.1), False), ((0.1,), True)]
+)
+def test_a_solution_is_left_only_for_what_is_more_than_chance(gains: tuple[float, ...], kept: bool) -> None:
+    """The means gain .2, .15 and .1; their t statistics are 4.9, .83 and, of one part alone, none."""
+    keep = KeepBest(patience=1)
+    for step, losses in ((0, torch.ones(len(gains))), (5, 1 - torch.tensor(gains))):
+        keep._valid = [(loss, 10) for loss in losses]
+        keep._judged(SimpleNamespace(averaged=nn.Linear(1, 1)), step)
+    assert keep.best_step == 5 and keep.by_chance() == (not kept)
+
+
+def test_a_brief_network_leaves_its_linear_start_for_an_audit_to_see() -> None:
+    """Of a sine, the linear map leaves nothing to find: training is given up, unless nothing is held out."""
+    past = panel(10 + np.sin(np.arange(400) / 5))
+    whole = LSTM(**{**SMALL, "training": replace(TINY, max_steps=60)})
+    (given_up,), (trained,) = (recipe.fit(past, 5).members.values() for recipe in (whole, whole.brief()))
+    assert not given_up.net.head[-1].weight.any() and trained.net.head[-1].weight.any()
 
 
 def test_a_series_too_short_to_tell_whether_training_helps_is_forecast_by_the_linear_map() -> None:
