@@ -21,7 +21,7 @@ TENSOR_ROOMS = (
 """Rooms that may import torch when they are imported, besides those that see nothing but tensors:"""
 TENSORS_ONLY = (
     *("scaling", "maps", "transforms"),
-    *(f"models.{room}" for room in ("filling", "losses", "nets", "penalized", "smoothing", "structural")),
+    *(f"models.{room}" for room in ("components", "filling", "losses", "nets", "penalized", "smoothing", "structural")),
 )
 JUDGES = (
     *("backtesting", "forecasting", "ensemble", "fold*", "results"),

@@ -98,9 +98,8 @@ def test_points_stay_quantiles_keep_their_order_and_only_those_beyond_change(see
 
 def batch(context: torch.Tensor) -> Batch:
     nothing, length = torch.empty(len(context), SIZE, 0), SIZE + HORIZON
-    return Batch(
-        context, context[:, :0], nothing, torch.empty(len(context), length, 0), torch.empty(len(context), 0, 0)
-    )
+    ahead, earlier = torch.empty(len(context), length, 0), torch.empty(len(context), 0, 0)
+    return Batch(context, context[:, :0], nothing, ahead, earlier, context[:, :0])
 
 
 @pytest.mark.parametrize("scaling", ["standard", "robust", "identity", "mean_scale+standard", "difference"])

@@ -103,8 +103,6 @@ def test_it_is_made_where_it_can_be_measured_or_nothing_is_trained() -> None:
     everything = replace(trained, training=replace(trained.training, val_share=0.0))
     assert share_of(everything, many) == [0.0]  # nothing is held out
     assert share_of(replace(trained, structural=False), many) == [0.0]
-    hours = panel(np.random.default_rng(0).normal(size=600), season_length=24)
-    assert Combination.of(hours, Windows.of(hours, 48, 24), Encoding.of(hours, Standard(), 24)) is None
 
 
 def test_short_series_are_forecast_closer_with_it() -> None:
@@ -161,7 +159,7 @@ def test_models_look_back_over_ten_seasons_three_horizons_and_forty_steps(
 
     found = combined(horizon)
     assert found is not None and found.structural.steps == steps
-    assert found.earlier.width == steps - 30
+    assert found.preceding == steps - 30
     assert combined(151) is None  # further ahead than half of what they look back at
 
 

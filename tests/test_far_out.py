@@ -124,7 +124,8 @@ def batch(context: torch.Tensor, earlier: torch.Tensor | None = None) -> Batch:
     rows, size = context.shape
     nothing = context.new_empty(rows, size + HORIZON, 0)
     before = context.new_empty(rows, 0, 0) if earlier is None else earlier.unsqueeze(2)
-    return Batch(context.unsqueeze(2), context.new_zeros(rows, HORIZON, 1), nothing[:, :size], nothing, before)
+    target = context.new_zeros(rows, HORIZON, 1)
+    return Batch(context.unsqueeze(2), target, nothing[:, :size], nothing, before, context.new_zeros(rows, 0, 1))
 
 
 def encoding(**settings: object) -> Encoding:

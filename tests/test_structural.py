@@ -11,7 +11,8 @@ from statsmodels.tsa.statespace.structural import UnobservedComponents
 from torch import Tensor
 
 from tsforecast.models import structural
-from tsforecast.models.structural import FIRST, UNKNOWN, Structural, StructuralMean, candidates
+from tsforecast.models.components import FIRST, UNKNOWN, Structural, candidates
+from tsforecast.models.structural import StructuralMean
 
 QUARTERS = np.array([4.0, -1.0, 2.0, -5.0])
 MODELS = [

@@ -36,6 +36,7 @@ class Batch(NamedTuple):
     hist: Tensor  # [B, L, P] past-only covariates
     futr: Tensor  # [B, L + H, K] covariates known ahead
     earlier: Tensor  # [B, E, S] the target in S stretches of E steps that lie before
+    preceding: Tensor  # [B, R, 1] the target in the R steps just before the context
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ NOTHING = Earlier()
 @dataclass(frozen=True, eq=False)
 class Windows:
     """The flat arrays of a panel on a device, ready to gather windows of `input_size` + `horizon` steps from, and what
-    lies `earlier`.
+    lies `earlier` and in the `preceding` steps before them.
 
     On the CPU they are the panel's own memory, or the file that it is mapped from; another device gets a copy.
     """
@@ -82,6 +83,7 @@ class Windows:
     hist: Tensor  # [total, P]
     futr: Tensor  # [total, K]
     earlier: Earlier = field(default=NOTHING, kw_only=True)
+    preceding: int = field(default=0, kw_only=True)
 
     @classmethod
     def of(cls, panel: Panel, input_size: int, horizon: int, device: torch.device | str = "cpu") -> Windows:
@@ -102,6 +104,7 @@ class Windows:
             _cut(self.hist, begins, size, floors, ends),
             _cut(self.futr, begins, width, floors, ends),
             _stretches(self.values, self.earlier, origins, floors, ends),
+            _cut(target, begins - self.preceding, self.preceding, floors, ends),
         )
 
 
@@ -130,7 +133,7 @@ def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor)
     only others are looked up row by row.
     """
     total, channels = flat.shape
-    if flat.numel() == 0:  # looking up every row of nothing takes as long as of something
+    if flat.numel() == 0 or width == 0:  # looking up every row of nothing takes as long as of something
         return flat.new_full((len(begins), width, channels), torch.nan)
     stops = begins + width
     within, outside = (begins >= floors) & (stops <= ends), (stops <= floors) | (begins >= ends)
@@ -210,14 +213,14 @@ def _memory(view: View) -> tuple[tuple[int, tuple[int, ...]], ...]:
     return tuple((array.__array_interface__["data"][0], array.strides) for array in arrays)
 
 
-def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> Batch:
-    """The last `input_size` steps of every series of every view `[sum of N, ...]`, and what lies `earlier`; targets
-    empty.
+def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING, preceding: int = 0) -> Batch:
+    """The last `input_size` steps of every series of every view `[sum of N, ...]`, and what lies `earlier` and in the
+    `preceding` steps before them; targets empty.
 
     Only the rows that are needed are touched, and pasts that are cuts of one panel are gathered at once: many origins
     of one long panel cost neither a copy of it nor a look at each.
     """
-    parts = list[tuple[Tensor, Tensor, Tensor, Tensor]]()
+    parts = list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]()
     for _, cuts in groupby(views, key=_memory):
         pasts = [view.past for view in cuts]
         furthest = max(pasts, key=lambda past: len(past.values))
@@ -228,7 +231,8 @@ def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING) -> 
         context, past_only, known = (
             _cut(flat, ends - input_size, input_size, starts, ends) for flat in (values.unsqueeze(1), hist, futr)
         )
-        parts.append((context, past_only, known, _stretches(values, earlier, ends, starts, ends)))
-    context, past_only, known, before = (torch.cat(found) for found in zip(*parts, strict=True))
+        before = _cut(values.unsqueeze(1), ends - input_size - preceding, preceding, starts, ends)
+        parts.append((context, past_only, known, _stretches(values, earlier, ends, starts, ends), before))
+    context, past_only, known, stretches, before = (torch.cat(found) for found in zip(*parts, strict=True))
     ahead = torch.from_numpy(np.concatenate([view.future.futr for view in views]))
-    return Batch(context, context[:, :0], past_only, torch.cat([known, ahead], dim=1), before)
+    return Batch(context, context[:, :0], past_only, torch.cat([known, ahead], dim=1), stretches, before)

@@ -60,6 +60,7 @@ def forecast_views(
     season: int,
     levels: tuple[float, ...],
     earlier: Earlier = NOTHING,
+    preceding: int = 0,
     device: torch.device | str = "cpu",
 ) -> list[Forecast]:
     """One forecast per view: all series of all views go through the model as one stream of equal batches.
@@ -68,9 +69,9 @@ def forecast_views(
     has no size to measure a change by: its forecast is its value. What is always zero at a phase of the season is zero
     there. A context with fewer than two observed values is a Failure.
     """
-    width, found = max(input_size + earlier.steps, SEASONS * season), list[Forecast]()
+    width, found = max(input_size + earlier.steps + preceding, SEASONS * season), list[Forecast]()
     for some in _together(views, width):
-        found += _answered(some, contexts(some, input_size, earlier), model, levels, season, device)
+        found += _answered(some, contexts(some, input_size, earlier, preceding), model, levels, season, device)
     return found
 
 

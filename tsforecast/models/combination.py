@@ -21,16 +21,18 @@ from tsforecast.models.sampling import Places, every_origin
 from tsforecast.models.schedule import Training
 from tsforecast.models.settle import has_daily_cycle
 from tsforecast.models.structural import StructuralMean
+from tsforecast.models.years import Years
 from tsforecast.panel import Panel
-from tsforecast.windows import NOTHING, Batch, Earlier, Windows
+from tsforecast.windows import Batch, Windows
 
 __all__ = ["Combination", "seen_of"]
 
 SEASONS, HORIZONS, LEAST_STEPS, MOST_STEPS = 10, 3, 40, 300  # looked back by the models: as many as all of these ask
+DAYS, LEAST_DAYS, MOST_HOURS = 28, 3, 672  # of hours or minutes: as many as all of these allow
 FOLLOWED = 300  # windows that tell which models there are
 ROWS = 256  # windows that are looked at at once
-OF_MAP, OF_NETWORK = 0.6, 0.3  # shares of the models beside a linear map, and beside a network
-NO_WORSE = 1.05  # of the error on what is held out: with more the answer stays alone
+OF_MAP, OF_NETWORK, OF_DAYS = 0.6, 0.3, 0.3  # shares of the models beside a linear map, a network, and where days are
+NO_WORSE, NO_WORSE_OF_DAYS = 1.05, 1.0  # of the error on what is held out: with more the answer stays alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,32 +40,35 @@ class Combination:
     """What is added to an answer.
 
     structural   the forecasts that it is combined with
-    earlier      what of the past before a context these look at
+    preceding    steps before a context that these look at too
     share        of them in the mean
+    daily        the season is a day: the mean is made only where it was measured, and closer than the answer alone
     """
 
     structural: StructuralMean
-    earlier: Earlier
+    preceding: int
     share: float = OF_MAP
+    daily: bool = False
 
     @classmethod
     def of(cls, past: Panel, windows: Windows, encoding: Encoding) -> Combination | None:
-        """With the models that the windows of the later half of `past` follow; None where the season is a day or
-        earlier years have a say, of whose cycles such models know nothing, and where the horizon is more than half of
-        what they look back at."""
-        steps = min(max(SEASONS * past.season_length, HORIZONS * windows.horizon, LEAST_STEPS), MOST_STEPS)
-        if encoding.before is not None or has_daily_cycle(past.season_length) or 2 * windows.horizon > steps:
+        """With the models that the windows of the later half of `past` follow; None where earlier years have a say, of
+        whose cycles such models know nothing, and where the horizon is more than half of what they look back at."""
+        season, daily = past.season_length, has_daily_cycle(past.season_length)
+        wanted = max(SEASONS * season, HORIZONS * windows.horizon, LEAST_STEPS)
+        wanted = min(DAYS * season, MOST_HOURS) if daily else min(wanted, MOST_STEPS)
+        whole = -(-int(past.lengths.max()) // season) * season
+        steps = min(wanted, max(whole, LEAST_STEPS))  # what no series has takes time, and is asked nothing
+        too_far = 2 * windows.horizon > wanted or (daily and steps < LEAST_DAYS * season)
+        if isinstance(encoding.before, Years) or too_far:
             return None
-        whole = -(-int(past.lengths.max()) // past.season_length) * past.season_length
-        steps = min(steps, max(whole, LEAST_STEPS))  # what no series has takes time, and is asked nothing
-        size = windows.input_size
-        reach = max(steps, encoding.earlier.begin)
-        earlier = Earlier(reach, reach - size, 0, 1) if reach > size else NOTHING
         origins, floors = every_origin((past.starts + past.ends + 1) // 2, past.ends + 1, past.starts, FOLLOWED)
         places = origins.to(windows.values.device), floors.to(windows.values.device)
-        batch = replace(windows, earlier=earlier).gather(*places)
+        preceding = max(steps - windows.input_size, 0)
+        batch = replace(windows, preceding=preceding).gather(*places)
         history = _history(batch, encoding.encode(batch), steps)
-        return cls(StructuralMean.of(history, past.season_length, windows.horizon), earlier)
+        structural = StructuralMean.of(history, season, windows.horizon, daily=daily)
+        return cls(structural, preceding, OF_DAYS if daily else OF_MAP, daily)
 
     @property
     def told(self) -> str:
@@ -82,7 +87,7 @@ class Combination:
     def beside_map(self, windows: Windows, encoding: Encoding, solved: Solved) -> Combination | None:
         """Beside a linear map; None where that is worse on what is held out of it."""
         if solved.early is None or solved.late is None:
-            return self
+            return None if self.daily else self
         early = solved.early
 
         def point(seen: Encoded) -> Tensor:
@@ -98,14 +103,16 @@ class Combination:
 
         point   the scaled answer `[B, H]` of a network that has not learned from that
         """
-        return replace(self, share=OF_NETWORK).if_no_worse(windows, encoding, held_out, point)
+        return replace(self, share=OF_DAYS if self.daily else OF_NETWORK).if_no_worse(
+            windows, encoding, held_out, point
+        )
 
     def if_no_worse(
         self, windows: Windows, encoding: Encoding, held_out: Places, point: Callable[[Encoded], Tensor]
     ) -> Combination | None:
         """Itself; None where the mean has an error at these places that is 5 % larger than that of the scaled answer
-        `[B, H]` alone."""
-        wide = replace(windows, earlier=self.earlier)
+        `[B, H]` alone, or larger at all where the season is a day."""
+        wide = replace(windows, preceding=self.preceding)
         alone, combined = 0.0, 0.0
         with torch.inference_mode():
             for some in zip(*(torch.split(each, ROWS) for each in held_out), strict=True):
@@ -114,20 +121,20 @@ class Combination:
                 own = point(seen).double()
                 alone += _error(batch, seen, own)
                 combined += _error(batch, seen, own + self.share * self._beyond(batch, seen, own))
-        return self if combined <= NO_WORSE * alone else None
+        return self if combined <= (NO_WORSE_OF_DAYS if self.daily else NO_WORSE) * alone else None
 
 
-def seen_of(encoding: Encoding, combined: Combination | None, size: int) -> tuple[Earlier, str]:
-    """What of the past before a context of so many steps is looked at, and what was settled."""
+def seen_of(encoding: Encoding, combined: Combination | None, size: int) -> tuple[int, str]:
+    """How many steps before a context of so many are looked at by what an answer is combined with, and what was
+    settled."""
     if combined is None:
-        return encoding.earlier, encoding.told(size)
-    return combined.earlier, f"{encoding.told(size)}; {combined.told}"
+        return 0, encoding.told(size)
+    return combined.preceding, f"{encoding.told(size)}; {combined.told}"
 
 
 def _history(batch: Batch, seen: Encoded, steps: int) -> Tensor:
     """The last steps that were seen, in scaled units `[B, steps]`."""
-    whole = torch.cat([batch.earlier, batch.context], dim=1) if batch.earlier.shape[1] else batch.context
-    return seen.scale.past(whole[:, -steps:])
+    return seen.scale.past(torch.cat([batch.preceding, batch.context], dim=1)[:, -steps:])
 
 
 def _error(batch: Batch, seen: Encoded, point: Tensor) -> float:

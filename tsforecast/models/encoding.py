@@ -163,8 +163,7 @@ class Encoding:
         """What smoothing looks at `[B, T]`, in scaled units: the context, and what it may see before it."""
         if self.before is not None or self.earlier == NOTHING:
             return scale.past(batch.context)
-        before = batch.earlier[:, batch.earlier.shape[1] - self.earlier.width :]  # more may have been gathered
-        return scale.past(torch.cat([before, batch.context], dim=1))
+        return scale.past(torch.cat([batch.earlier, batch.context], dim=1))
 
     def _scaled(self, context: Tensor, mean: Tensor, std: Tensor) -> tuple[Map, Tensor]:
         """The map of the context, and the context under it; nothing is worked out twice."""

@@ -46,9 +46,9 @@ class FittedNetwork(FittedModel):
         for past, _ in views:
             self.covariates.check(past, self.name)
         device = next(self.net.parameters()).device
-        size, season = self.input_size, self.encoding.cycle
-        earlier, told = seen_of(self.encoding, self.combined, size)
-        seen = partial(forecast_views, input_size=size, season=season, earlier=earlier)
+        size, season, earlier = self.input_size, self.encoding.cycle, self.encoding.earlier
+        preceding, told = seen_of(self.encoding, self.combined, size)
+        seen = partial(forecast_views, input_size=size, season=season, earlier=earlier, preceding=preceding)
         found = seen(views, self._answer, levels=self.levels, device=device)
         return noted(found, told, self.remark)
 

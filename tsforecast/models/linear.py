@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -47,8 +48,9 @@ class Ridge:
                  ten seasons (of a daily cycle: of the context), and see what the naive forecast missed at the same time
                  of ten weeks where a daily cycle has been closer with it, or how the same days of five years went on
                  where days have been
-    structural   answer the mean of the map (.4) and of structural models (level, trend, season); not where the season
-                 is a day or earlier years have a say, or where that has been worse by 5 %
+    structural   answer the mean of the map (.4) and of structural models (level, trend, season); not where earlier
+                 years have a say, or where that has been worse by 5 %; where the season is a day, of the map (.7)
+                 and of day, week and what passes, where that has not been worse
     val_share    the last share of the training time that chooses the penalty
     """
 
@@ -112,10 +114,10 @@ class _FittedRidge(FittedModel):
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
         size, levels = self.input_size, self.recipe.quantiles
-        earlier, told = seen_of(self.encoding, self.combined, size)
-        season = self.encoding.cycle
-        found = forecast_views(views, self._answer, input_size=size, season=season, earlier=earlier, levels=levels)
-        return noted(found, told)
+        preceding, told = seen_of(self.encoding, self.combined, size)
+        season, earlier = self.encoding.cycle, self.encoding.earlier
+        seen = partial(forecast_views, input_size=size, season=season, earlier=earlier, preceding=preceding)
+        return noted(seen(views, self._answer, levels=levels), told)
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)

@@ -56,8 +56,8 @@ class Recurrent:
                  in the past, with a season its mean with a smoothing, and of a daily cycle it may see earlier weeks, of
                  days earlier years
     structural   let the forecast be the mean of the network's (.7; .4 where nothing is trained) and of structural
-                 models' (level, trend, season); not where the season is a day, where earlier years have a say, where
-                 nothing is held out, or where that is worse on what is
+                 models' (level, trend, season; where the season is a day .7 and day, week and what passes); not where
+                 earlier years have a say, where nothing is held out, or where that is worse on what is
     linear       let the network hold a linear map from the context to the horizon, and start as `Ridge`; it stays that
                  where less than five stretches of a horizon could be held out to tell whether training helps
     gated_maps   so many maps more (fewer where they would have above a million weights), each with a gate that the

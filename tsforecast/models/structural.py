@@ -1,5 +1,4 @@
-"""Forecasts of structural time series models, in closed form: a level that wanders, a trend that may turn or fade, a
-season whose pattern may change.
+"""The mean of what structural models say of a window, in closed form.
 
 A network learns what series have in common; what is particular to one, how fast its level, trend and season move, it
 sees little of. These models have a handful of numbers for it. Which of them a series follows is not chosen: each has a
@@ -22,85 +21,22 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from tsforecast.models.components import FEWEST, Structural, candidates, candidates_of_days
 from tsforecast.models.filling import filled
 
-__all__ = ["Structural", "StructuralMean", "candidates"]
+__all__ = ["StructuralMean"]
 
-UNKNOWN = 1e4  # variance of what the first season is like
-LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 30.0)
-TRENDS = ((0.0, 0.0), (0.0, 1.0), (0.003, 1.0), (0.03, 1.0), (0.3, 1.0), (0.03, 0.9), (0.3, 0.9), (0.3, 0.8))
-FIRST = 1.0  # variance of the trend at first, beside that of a step of the level
-TURNINGS = (0.0, 0.01, 0.1, 1.0)
-FEWEST = 3  # steps that must have been seen; of a season two
 ASKED, ROUGHLY = 400, 100  # forecasts of what was seen, about so many in all; and while models are looked for
 ORIGINS = 4, 24  # from how many places these are made
 LIKELIHOOD, POWER = 0.5, 10.0  # what one-step errors count, and what those over the horizon do
 ROUNDS = 40  # of the prior
 DOUBT = 3.0  # windows that say nothing of which models there are, beside those that do
-KEPT, LEAST = 24, 0.005  # models that have a say: at most, and their share before a series is seen
+KEPT, KEPT_OF_DAYS, LEAST = 24, 8, 0.005  # models that have a say: at most, and their share before a series is seen
 EXACT = 1e-4  # of a window's deviation: errors below it are as good as none
 HELD, WINDOWS = 4_000_000, 300  # values that are worked on at once, with about so many windows
 COLUMNS = 8
 """Products of matrices have a multiple of these: with others the last bits of a row depend on its place in the batch
 (an AMD EPYC; 267 of 665 sizes, with these none), and a series' forecast would depend on which others are asked for."""
-
-
-@dataclass(frozen=True)
-class Structural:
-    """How fast the parts of a series move, as variances beside that of its noise, which is 1.
-
-    season    steps of a cycle; 1: none
-    level     of a step of the level
-    slope     of a change of the trend, beside `level`
-    damping   share of the trend that is left one step later; 0: no trend
-    turning   of a change of the pattern of the season, from one to the next
-    """
-
-    season: int
-    level: float = 0.3
-    slope: float = 0.0
-    damping: float = 0.0
-    turning: float = 0.1
-
-    @property
-    def fewest(self) -> int:
-        """Steps that must have been seen."""
-        return max(2 * self.season, FEWEST) if self.season > 1 else FEWEST
-
-    def covariance(self, steps: int) -> Tensor:
-        """Of so many steps `[steps, steps]`."""
-        t = torch.arange(steps, dtype=torch.float64)
-        found = UNKNOWN + self.level * (torch.minimum(t[:, None], t) + _drift(self.slope, self.damping, steps))
-        if self.season > 1:
-            season, phase = (t / self.season).floor(), t % self.season
-            same = UNKNOWN + self.turning * torch.minimum(season[:, None], season)
-            found += torch.where(phase[:, None] == phase, same, 0.0)
-        return found + torch.eye(steps, dtype=torch.float64)
-
-
-@lru_cache(maxsize=16)
-def _drift(slope: float, damping: float, steps: int) -> Tensor:
-    """Covariance `[steps, steps]` of where a trend has led to, beside a step of the level; kept, since many models
-    have the same trend."""
-    if not damping:
-        return torch.zeros(steps, steps, dtype=torch.float64)
-    t = torch.arange(steps, dtype=torch.float64)
-    since = (t - t[:, None]).clamp_min(0)
-    rise = since if damping == 1 else damping * (1 - damping**since) / (1 - damping)
-    changes = torch.full_like(t, slope)
-    changes[0] = FIRST
-    return rise.T @ (changes[:, None] * rise)
-
-
-def candidates(season: int) -> list[Structural]:
-    """Every model with this season and without one."""
-    return [
-        Structural(cycle, level, slope, damping, turning)
-        for cycle in sorted({season, 1})
-        for level in LEVELS
-        for slope, damping in TRENDS
-        for turning in (TURNINGS if cycle > 1 else TURNINGS[:1])
-    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +55,11 @@ class StructuralMean:
     prior: Tensor
 
     @classmethod
-    def of(cls, x: Tensor, season: int, horizon: int) -> StructuralMean:
+    def of(cls, x: Tensor, season: int, horizon: int, *, daily: bool = False) -> StructuralMean:
         """The models that windows x `[B, T]` follow, and how often (empirical Bayes: the prior under which what was
-        seen of all of them is most likely)."""
-        every, seen = candidates(season), _Seen.of(x, season)
+        seen of all of them is most likely). `daily`: the season is a day of hours or minutes."""
+        every = candidates_of_days(season, x.shape[1]) if daily else candidates(season)
+        seen = _Seen.of(x, season)
         told = []
         for some in _parts(every, x.shape[1]):
             judge = _rough(some, x.shape[1], horizon)
@@ -131,7 +68,7 @@ class StructuralMean:
         for _ in range(ROUNDS):
             says = torch.softmax(logs + prior.log().unsqueeze(1), dim=0).nan_to_num(nan=0.0)
             prior = (says.sum(1) + DOUBT / len(every)) / (says.sum() + DOUBT)
-        best = prior.argsort(descending=True, stable=True)[:KEPT]
+        best = prior.argsort(descending=True, stable=True)[: KEPT_OF_DAYS if daily else KEPT]
         best = best[prior[best] >= min(LEAST, float(prior.max()))].sort().values
         kept = tuple(every[i] for i in best.tolist())
         return cls(season, x.shape[1], horizon, kept, (prior[best] / prior[best].sum()).cpu())
@@ -223,7 +160,7 @@ class _Judge(NamedTuple):
         """Of models with these factors `[K, T, T]`, asked for about so many forecasts."""
         steps = lower.shape[1]
         new = torch.linalg.solve_triangular(lower, torch.eye(steps, dtype=torch.float64), upper=False)
-        firsts = torch.tensor([[one.season + 1 if one.season > 1 else FEWEST - 1] for one in models])
+        firsts = torch.tensor([[one.first] for one in models])
         count = min(max(most // horizon, ORIGINS[0]), ORIGINS[1])
         begins = torch.arange(FEWEST - 1, steps, max(-(-steps // count), 1))
         origins = begins.repeat_interleave(horizon)
