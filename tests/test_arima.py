@@ -225,3 +225,11 @@ def test_impossible_settings_are_refused(make: Any, message: str) -> None:
 def test_a_shorter_past_than_the_season_is_modelled_without_it() -> None:
     model = fit_series(walk(20), np.empty((20, 0)), 52, 2000, Bounds())
     assert model.order.P == model.order.Q == model.order.D == 0 and np.isfinite(model.sigma2)
+
+
+def test_a_series_whose_start_has_no_variance_gets_a_model_as_others_do() -> None:
+    """On the way of the search a variance becomes zero, which statsmodels answers with a division by it."""
+    short = [1, 0, -1, -1, -1, 0, -1, 0, 0, 0, 0, 1, -1, 2, 0.0]
+    data = panel(short, walk(60), season_length=4)
+    found = ARIMA(order=(1, 1, 1), seasonal_order=(1, 0, 1)).fit(data, 2).predict(data)
+    assert np.isfinite(found.point).all() and not found.failures

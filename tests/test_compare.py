@@ -102,6 +102,22 @@ def test_below_twenty_origins_the_interval_is_bootstrapped_and_decides_nothing(n
     assert against_naive(spread_around(30, MIN_ORIGINS)).word == "better"
 
 
+@pytest.mark.parametrize(("n", "horizon"), [(8, 2), (16, 3), (19, 4)])
+def test_below_twenty_origins_that_overlap_the_interval_holds_at_least_as_often_as_it_says(
+    n: int, horizon: int
+) -> None:
+    """300 moving averages with mean 0; the bootstrap alone holds it in 80 to 90 %."""
+    rng, held, alone = np.random.default_rng(n), 0, 0
+    for _ in range(300):
+        gains = np.convolve(rng.normal(size=n + horizon - 1), np.ones(horizon), "valid")
+        found = compare(1 - gains / 100, np.ones(n), model="a", benchmark="b", horizon=horizon, step_size=1)
+        held += found.low_percent <= 0 <= found.high_percent
+        low, high = bootstrap_interval(gains, horizon)
+        alone += low <= 0 <= high
+    assert held >= 0.94 * 300
+    assert alone < 0.92 * 300, "control"
+
+
 def test_too_few_origins_says_how_many_would_tell_this_effect() -> None:
     found = against_naive(spread_around(4.0, 12, 12.0))
     assert found.word == "too few origins"

@@ -105,7 +105,7 @@ def test_where_the_cycle_is_a_day_the_context_alone_is_smoothed() -> None:
     rng = np.random.default_rng(3)
     day = 5 * np.sin(2 * np.pi * np.arange(24) / 24)
     data = panel(np.resize(day, 24 * 60) + rng.normal(scale=3, size=24 * 60), season_length=24)
-    fitted = Ridge(input_size=24 * 14, penalties=(1e15,)).fit(data, 30)
+    fitted = Ridge(input_size=24 * 14, penalties=(1e15,), structural=False).fit(data, 30)
     smoothing = fitted.encoding.smoothing
     assert smoothing is not None and smoothing.season == 24 and fitted.encoding.earlier == NOTHING
     x = data.values

@@ -189,6 +189,16 @@ def test_the_confidence_set_has_the_reference_values_of_arch() -> None:
     assert (np.abs(np.array(list(usual.p_values.values())) - expected) < tolerance).all()
 
 
+def test_a_model_that_is_worse_by_the_same_at_every_origin_is_out_of_the_confidence_set() -> None:
+    """As where all forecast a straight line: there is nothing to resample."""
+    one = np.random.default_rng(0).normal(10, 1, size=40)
+    assert confidence_set({"a": one, "b": one + 1, "c": one + 2}, 1) == (("a",), {"a": 1.0, "b": 0.0, "c": 0.0})
+    other = np.random.default_rng(1).normal(10, 1, size=40)
+    found = confidence_set({"a": one, "b": one + 1, "c": other}, 1)
+    assert found.models == ("a", "c") and found.p_values["b"] == 0.0
+    assert found.p_values["c"] > 0.1  # the control: that one differs from origin to origin
+
+
 def test_the_confidence_set_counts_twins_once_and_is_withheld_where_it_would_prove_nothing() -> None:
     losses = reference_losses()
     named = {"a": losses[:, 0], "twin": losses[:, 0].copy(), "b": losses[:, 4]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
@@ -174,6 +175,10 @@ def forecast(
     """
     from tsforecast.forecasting import run_forecast
 
+    known = {*READING, *inspect.signature(forecast).parameters} - {"reading"}
+    for key in reading:
+        if key not in READING:
+            raise ConfigError(f"forecast: unknown option '{key}'{did_you_mean(key, known)}")
     plan = Onward(horizon=horizon, train_size=train_size)
     how = How(executor=executor, jobs=jobs, task_limit=task_limit)
     study = open_study(
@@ -187,8 +192,8 @@ def forecast(
         seed=seed,
         device=device,
     )
-    known = None if future is None else read_known(future, study.panel, study.plan.horizon or 1, **reading)
-    return run_forecast(study.panel, study.recipes, plan, known, threads=threads, how=how, on_progress=on_progress)
+    ahead = None if future is None else read_known(future, study.panel, study.plan.horizon or 1, **reading)
+    return run_forecast(study.panel, study.recipes, plan, ahead, threads=threads, how=how, on_progress=on_progress)
 
 
 def audit(

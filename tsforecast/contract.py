@@ -149,12 +149,19 @@ class FittedModel:
     def predict(self, views: Panel | View | Sequence[View], /) -> Forecast | list[Forecast]:
         """Forecast from one origin (a panel, or a view where covariates are known ahead) or from a list of views.
 
-        Raises DataError where a series is unknown to the model or too short for it.
+        Raises DataError where a series is unknown to a model that forecasts none but those it was fitted on, or too
+        short for it; ConfigError where another number of steps is asked for than it was fitted for.
         """
         if isinstance(views, Panel):
             return self.predict([View(views, views.future(self.horizon))])[0]
         if isinstance(views, View):
             return self.predict([views])[0]
+        for view in views:
+            if view.future.horizon != self.horizon:
+                raise ConfigError(
+                    f"the model was fitted to forecast {self.horizon} steps and is asked for {view.future.horizon}; "
+                    "fit it for as many as you need"
+                )
         return _with_floor(views, self._predict(list(views)))
 
     horizon: int

@@ -52,8 +52,9 @@ def load_dataset(name: str, **options: Unpack[FrameOptions]) -> Panel:
     Raises DataError for an unknown name.
     """
     from tsforecast.reading.delimited import read_table, read_text
-    from tsforecast.reading.frames import read_frame
+    from tsforecast.reading.frames import check_names, read_frame
 
+    check_names("load_dataset", options)
     if name not in _index():
         raise DataError(f"there is no bundled data set '{name}'{did_you_mean(name, _index())}")
     entry = _index()[name]

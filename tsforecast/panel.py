@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.covariates import calendar_names, calendar_values
-from tsforecast.errors import DataError, listing
+from tsforecast.errors import ConfigError, DataError, listing
 from tsforecast.frequency import Frequency
 from tsforecast.names import named
 from tsforecast.spans import inside, means_of, pieces_of
@@ -163,10 +163,16 @@ class Panel:
         return low
 
     def with_calendar(self, names: Sequence[str]) -> Panel:
-        """The panel with built-in calendar features (hour, weekday, month) as covariates known ahead."""
+        """The panel with built-in calendar features (hour, weekday, month) as covariates known ahead.
+
+        Raises ConfigError where it has some already.
+        """
         if not names:
             return self
-        assert not self.calendar, "calendar features are added once"
+        if self.calendar:
+            raise ConfigError(
+                f"calendar: the panel has calendar features already ({listing(self.calendar)}); name all at once"
+            )
         extra = calendar_values(self.freq, self.times, names)
         return replace(
             self,
@@ -188,7 +194,8 @@ class Panel:
         if own and known is None:
             raise DataError(
                 f"the models were given the known-ahead covariates {listing(names)}: "
-                f"their next {horizon} values are needed for a forecast; pass them as known=[N, {horizon}, {own}]"
+                f"their next {horizon} values are needed for a forecast; give them as panel.future({horizon}, known), "
+                f"known of shape [{len(self)}, {horizon}, {own}], and forecast from View(panel, that)"
             )
         values = np.empty((len(self), horizon, 0)) if known is None else np.asarray(known, dtype=np.float64)
         if values.shape != (len(self), horizon, own):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import PurePath
@@ -46,6 +46,8 @@ Once = Callable[[str, Callable[[], Any]], Any]
 """What a function answers, under a name, so that it need not be asked again."""
 Models = str | Maker | Sequence[str | Maker] | Mapping[str, Maker | str | Mapping[str, Any] | None]
 
+TABLE = ("unique_id", "ds", "cutoff", "y", "step")
+"""Columns of a table of forecasts beside those of the models, which have their names."""
 AUDIT_SHARE = 3.0  # an audit takes as long as about so many fits: networks are trained briefly in it
 
 
@@ -221,7 +223,15 @@ def makers_of(models: Models, *, quantiles: Sequence[float], seed: int, device: 
             if key in found:
                 raise ConfigError(f"two models are called '{key}'; give them names: {{'a': ..., 'b': ...}}")
         found |= new
+    for name in found:
+        _check_name(name, found)
     return found
+
+
+def _check_name(name: str, others: Iterable[str]) -> None:
+    """ConfigError for a name that a table of forecasts has for something else."""
+    if name in TABLE or any(name.startswith(f"{other}-{side}-") for other in others for side in ("lo", "hi")):
+        raise ConfigError(f"a model cannot be called '{name}': tables of forecasts have a column of that name already")
 
 
 def _function_name(function: Callable[..., Any]) -> str:

@@ -104,7 +104,7 @@ class Windows:
             _cut(self.hist, begins, size, floors, ends),
             _cut(self.futr, begins, width, floors, ends),
             _stretches(self.values, self.earlier, origins, floors, ends),
-            _cut(target, begins - self.preceding, self.preceding, floors, ends),
+            _before(target, begins, self.preceding, floors, ends),
         )
 
 
@@ -125,6 +125,11 @@ def _stretches(flat: Tensor, earlier: Earlier, origins: Tensor, floors: Tensor, 
     return _cut(flat.unsqueeze(1), begins, width, *repeated).view(len(origins), count, width).transpose(1, 2)
 
 
+def _before(flat: Tensor, begins: Tensor, steps: int, floors: Tensor, ends: Tensor) -> Tensor:
+    """So many rows before `begins` `[B]` in `flat` `[total, 1]` as `[B, steps, 1]`."""
+    return _cut(flat, begins - steps, steps, floors, ends) if steps else flat.new_empty(len(begins), 0, 1)
+
+
 def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor) -> Tensor:
     """Rows `begins` `[B]` to `begins + width` of `[total, C]` as `[B, width, C]`, NaN where they are before `floors` or
     not before `ends`.
@@ -133,7 +138,7 @@ def _cut(flat: Tensor, begins: Tensor, width: int, floors: Tensor, ends: Tensor)
     only others are looked up row by row.
     """
     total, channels = flat.shape
-    if flat.numel() == 0 or width == 0:  # looking up every row of nothing takes as long as of something
+    if flat.numel() == 0:  # looking up every row of nothing takes as long as of something
         return flat.new_full((len(begins), width, channels), torch.nan)
     stops = begins + width
     within, outside = (begins >= floors) & (stops <= ends), (stops <= floors) | (begins >= ends)
@@ -231,7 +236,7 @@ def contexts(views: list[View], input_size: int, earlier: Earlier = NOTHING, pre
         context, past_only, known = (
             _cut(flat, ends - input_size, input_size, starts, ends) for flat in (values.unsqueeze(1), hist, futr)
         )
-        before = _cut(values.unsqueeze(1), ends - input_size - preceding, preceding, starts, ends)
+        before = _before(values.unsqueeze(1), ends - input_size, preceding, starts, ends)
         parts.append((context, past_only, known, _stretches(values, earlier, ends, starts, ends), before))
     context, past_only, known, stretches, before = (torch.cat(found) for found in zip(*parts, strict=True))
     ahead = torch.from_numpy(np.concatenate([view.future.futr for view in views]))

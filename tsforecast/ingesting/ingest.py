@@ -37,7 +37,7 @@ from tsforecast.ingesting.sorting import Sorted, fill, sort
 from tsforecast.ingesting.writing import ArrayFile, check_free, new_folder, write_bucket, write_table, written
 from tsforecast.panel import Panel
 from tsforecast.reading.columns import Roles
-from tsforecast.reading.frames import FrameOptions, check_options
+from tsforecast.reading.frames import FrameOptions, check_names, check_options
 from tsforecast.reading.inference import season_unsaid
 from tsforecast.reading.readers import AnyLayout
 from tsforecast.reading.rows import Rows
@@ -88,6 +88,7 @@ def ingest(
     Raises DataError as `read_panel`, and where the first rows do not settle which column is what, or a table is not
     long; ConfigError where `out` is taken. Whatever is raised, `out` is what it was.
     """
+    check_names("ingest", options)
     out, sizes = Path(out), sizes or Sizes()
     missing, season_length = options.get("missing", "error"), options.get("season_length")
     check_options(missing, season_length)

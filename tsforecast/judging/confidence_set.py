@@ -36,7 +36,8 @@ def confidence_set(
     overlap   how many origins forecast the same step: blocks of the stationary bootstrap are at least as long, and as
               long as is best for the differences (Politis & White 2004)
 
-    Models with the same losses count once. Needs 20 origins (or three horizons' worth) and more than two models.
+    Models with the same losses count once; one that is worse by the same at every origin is
+    out of it. Needs 20 origins (or three horizons' worth) and more than two models.
     """
     first: dict[str, str] = {}  # model -> the first one with the same losses
     for name, own in losses.items():
@@ -46,20 +47,36 @@ def confidence_set(
     n = len(next(iter(losses.values()), ()))
     if len(losses) < 3 or len(distinct) < 2 or n < least_origins(overlap):
         return ConfidenceSet((), {})
+    alive = [one for one in distinct if not any(_always_below(losses[other], losses[one]) for other in distinct)]
+    p_values = dict.fromkeys(distinct, 0.0)
+    found, included = [1.0], [0]  # of one that is closer than every other by as much at every origin
+    if len(alive) > 1:
+        table = np.stack([losses[name] for name in alive], axis=1)
+        found, included = _resampled(table, overlap, seed, resamples)
+    p_values |= dict(zip(alive, found, strict=True))
+    best = {alive[place] for place in included}
+    return ConfidenceSet(
+        tuple(name for name in losses if first[name] in best), {name: p_values[first[name]] for name in losses}
+    )
+
+
+def _resampled(table: Floats, overlap: int, seed: int, resamples: int) -> tuple[list[float], list[int]]:
+    """p-values of losses `[T, M]`, and which of them are in the set."""
     from arch.bootstrap import MCS, optimal_block_length
 
-    table = np.stack([losses[name] for name in distinct], axis=1)
     apart = table - table.mean(axis=1, keepdims=True)
     wanted = optimal_block_length(apart)["stationary"].to_numpy()
-    block = int(np.clip(math.ceil(np.nanmax(wanted, initial=1.0)), overlap, n // 2))
+    block = int(np.clip(math.ceil(np.nanmax(wanted, initial=1.0)), overlap, len(table) // 2))
     found = MCS(table, size=SIZE, reps=resamples, block_size=block, bootstrap="stationary", seed=seed)
     found.compute()
     p_values = found.pvalues["Pvalue"]
-    of_distinct = {name: float(p_values.loc[place]) for place, name in enumerate(distinct)}
-    best = {distinct[int(str(place))] for place in found.included}
-    return ConfidenceSet(
-        tuple(name for name in losses if first[name] in best), {name: of_distinct[first[name]] for name in losses}
-    )
+    return [float(p_values.loc[place]) for place in range(table.shape[1])], [int(str(one)) for one in found.included]
+
+
+def _always_below(one: Floats, two: Floats) -> bool:
+    """By the same at every origin: no resample can tell more."""
+    away = two - one
+    return bool(away.mean() > 0 and away.std() <= ROUNDING * np.abs(two).max())
 
 
 def _same(one: Floats, two: Floats) -> bool:

@@ -184,6 +184,8 @@ class Cube:
         last, scale_abs, scale_sq = result.table("pasts").numbers(["last", "scale_abs", "scale_sq"], places)
 
         def read(model: int, columns: list[str], rows: Ranges) -> Floats:
+            if not columns:  # no model has quantiles
+                return np.empty((0, sum(j - i for i, j in rows), steps))
             begin = model * int(layout.first[-1])
             found = table.numbers(columns, [((begin + i) * steps, (begin + j) * steps) for i, j in rows])
             return found.reshape(len(columns), -1, steps)

@@ -57,7 +57,8 @@ class Verdict:
         raise ConfigError(f"the verdict has no model '{model}' against {self.benchmark}{did_you_mean(model, known)}")
 
     def __str__(self) -> str:
-        return "\n".join([*(c.sentence for c in self.comparisons), *filter(None, [self.best_note])])
+        said = [*(c.sentence for c in self.comparisons), *filter(None, [self.best_note])]
+        return "\n".join(said) or f"Nothing to compare: {self.benchmark} is the only model."
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON: None where there is no value."""

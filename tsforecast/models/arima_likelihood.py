@@ -147,7 +147,7 @@ def whitened(poly: Polynomials, w: Floats) -> tuple[Floats, float]:
     """
     try:
         white, variances = arma_innovations(w, -poly.ar[1:], poly.ma[1:], normalize=True, prefix="d")
-    except ValueError:  # a negative variance
+    except (ValueError, ZeroDivisionError):  # a variance below zero, or none
         raise np.linalg.LinAlgError("the covariance is not positive definite") from None
     if not variances.min() > 0:
         raise np.linalg.LinAlgError("the covariance is not positive definite")

@@ -16,7 +16,7 @@ from tsforecast.reading.decimal_years import as_decimal_years
 from tsforecast.reading.kinds import COUNTED, first_filled, kind_of
 from tsforecast.reading.spelling import otherwise_dated
 
-__all__ = ["HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "named_columns"]
+__all__ = ["HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "ids_of_index", "named_columns"]
 
 Layout = Literal["auto", "long", "wide"]
 
@@ -69,6 +69,17 @@ def named_columns(frame: pd.DataFrame | pd.Series, source: Source) -> tuple[pd.D
     if twice := [(name, count) for name, count in Counter(columns).items() if count > 1]:
         raise source.error(f"column '{twice[0][0]}' occurs {twice[0][1]} times; rename or remove one")
     return frame.reset_index(drop=not labels).set_axis(columns, axis=1), time
+
+
+def ids_of_index(frame: pd.DataFrame | pd.Series) -> tuple[str, ...] | None:
+    """The levels that name the series of each row: those beside the one that holds times, where there are several."""
+    index = frame.index
+    if not isinstance(index, pd.MultiIndex) or None in index.names:
+        return None
+    times = [pd.api.types.is_datetime64_any_dtype(level.dtype) for level in index.levels]
+    if sum(times) != 1 or len(times) < 2:
+        return None
+    return tuple(str(name) for name, is_time in zip(index.names, times, strict=True) if not is_time)
 
 
 def _is_default(index: pd.Index) -> bool:

@@ -14,12 +14,13 @@ from tsforecast.errors import ConfigError, did_you_mean, listing
 from tsforecast.frequency import Frequency
 from tsforecast.panel import Panel
 from tsforecast.reading.cells import Source, numbers, otherwise_written, series_codes
-from tsforecast.reading.columns import Layout, Roles, choose_columns, named_columns
+from tsforecast.reading.columns import Layout, Roles, choose_columns, ids_of_index, named_columns
 from tsforecast.reading.dates import Stamps, read_stamps
 from tsforecast.reading.inference import Pattern, season_unsaid, settle_grid
+from tsforecast.reading.kinds import with_plain_times
 from tsforecast.reading.rows import Missing, Rows
 
-__all__ = ["FrameOptions", "check_options", "long_rows", "read_frame"]
+__all__ = ["FrameOptions", "check_names", "check_options", "long_rows", "read_frame"]
 
 
 class FrameOptions(TypedDict, total=False):
@@ -84,14 +85,15 @@ def read_frame(
     check_options(missing, season_length)
     absent = (na_values,) if isinstance(na_values, str) else tuple(na_values)
     table, time_index = named_columns(frame, origin)
+    table = with_plain_times(table)
     roles = choose_columns(
         table,
         time_index,
-        id=id,
-        time=time,
-        target=target,
-        hist=(hist_exog,) if isinstance(hist_exog, str) else hist_exog,
-        futr=(futr_exog,) if isinstance(futr_exog, str) else futr_exog,
+        id=id if id is not None or layout == "wide" else ids_of_index(frame),
+        time=_text(time),
+        target=_text(target),
+        hist=_texts(hist_exog),
+        futr=_texts(futr_exog),
         layout=layout,
         source=origin,
         na_values=absent,
@@ -102,11 +104,32 @@ def read_frame(
     return _panel(rows, roles, stamps, freq, season_length, missing)
 
 
+def _text(name: str | None) -> str | None:
+    """The name of a column as text, as columns have it: those of a frame may be numbers."""
+    return None if name is None else str(name)
+
+
+def _texts(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(map(str, names))
+
+
+def check_names(caller: str, options: Collection[str]) -> None:
+    """ConfigError for an option of reading that there is not."""
+    known = FrameOptions.__annotations__
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"{caller}: unknown option '{name}'{did_you_mean(name, known)}")
+
+
 def check_options(missing: str, season_length: int | None) -> None:
-    """ConfigError for a policy that there is not, and for a season without a step."""
+    """ConfigError for a policy that there is not, and for a season that is no number of steps."""
     if missing not in get_args(Missing):
         raise ConfigError(f"missing={missing!r} is not a policy{did_you_mean(str(missing), get_args(Missing))}")
-    if season_length is not None and season_length < 1:
+    if season_length is None:
+        return
+    if isinstance(season_length, bool) or not isinstance(season_length, int | np.integer):
+        raise ConfigError(f"season_length={season_length!r}: must be a whole number of steps")
+    if season_length < 1:
         raise ConfigError(f"season_length={season_length}: must be at least 1 (1 = no season)")
 
 

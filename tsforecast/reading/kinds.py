@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tsforecast.reading.cells import numbers
 from tsforecast.reading.spelling import looks_like_dates
 
-__all__ = ["COUNTED", "first_filled", "kind_of"]
+__all__ = ["COUNTED", "first_filled", "kind_of", "with_plain_times"]
 
 COUNTED = 500  # filled cells that decide what a column of text holds
+
+
+def with_plain_times(table: pd.DataFrame) -> pd.DataFrame:
+    """Times that lie in Arrow's memory as pandas' own, which all else is written for."""
+    arrow = [name for name, dtype in table.dtypes.items() if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "M"]
+    table = table.copy(deep=False)
+    for name in arrow:
+        table[name] = pa.array(table[name]).to_pandas(date_as_object=False).set_axis(table.index)
+    return table
 
 
 def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:

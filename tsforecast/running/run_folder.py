@@ -85,7 +85,7 @@ class RunFolder:
         if old is not None and not anew and (differences := changes(old, manifest, job.panel)):
             raise ConfigError(
                 f"{self.place}: the run there is of something else: {listing(differences, 8)}; go on as it was begun, "
-                "or start anew: --fork NEWFOLDER (it takes over what is the same) or --overwrite"
+                "or start anew: elsewhere (--fork NEWFOLDER takes over what is the same) or with --overwrite"
             )
         if old != manifest:
             entries = self._taken_over(job, entries, parts)
