@@ -208,7 +208,7 @@ def _weigh(
             low, high = min(low, effect - reach), max(high, effect + reach)
         low, high = (
             effect - math.hypot(effect - low, 2 * extra**0.5),
-            effect + math.hypot(high - effect, 2 * extra**0.5),
+            min(effect + math.hypot(high - effect, 2 * extra**0.5), 100.0),
         )
         return _Weighed(replace(blank, low_percent=low, high_percent=high, word="too few origins"), gains)
     reach = float(np.max([_reach(test) for test in tests]))  # NaN if either is

@@ -56,7 +56,8 @@ def numbers(
 ) -> tuple[npt.NDArray[np.float64], int | None]:
     """A column as float64 with NaN for missing cells, and the first row that is not a number (None where all are).
 
-    Text is parsed exactly (the nearest float64), so that a file and the frame it was written from are the same.
+    A column of True and False alone is 1 and 0. Text is parsed exactly (the nearest float64), so that a file and the
+    frame it was written from are the same.
     """
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
         if pd.api.types.is_complex_dtype(column.dtype):
@@ -107,10 +108,16 @@ def _parsed(cells: pa.Array, na_values: Collection[str], decimal: str) -> tuple[
         return np.array(pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)), None
     except pa.ArrowInvalid:
         coded = cells.dictionary_encode()
-        floats = np.array([_float(text) for text in coded.dictionary.to_pylist()] + [(np.nan, True)])
+        texts = coded.dictionary.to_pylist()
+        read = _truth if {text.lower() for text in texts} <= {"true", "false"} else _float
+        floats = np.array([read(text) for text in texts] + [(np.nan, True)])
         codes = coded.indices.fill_null(len(floats) - 1).to_numpy(zero_copy_only=False)
         wrong = floats[codes, 1] == 0
         return floats[codes, 0], int(np.argmax(wrong)) if wrong.any() else None
+
+
+def _truth(text: str) -> tuple[float, bool]:
+    return float(text.lower() == "true"), True
 
 
 def _float(text: str) -> tuple[float, bool]:

@@ -13,7 +13,7 @@ import pandas as pd
 from tsforecast.errors import DataError, did_you_mean, listing
 from tsforecast.reading.cells import Source, naming_columns, numbers, otherwise_written, series_codes
 from tsforecast.reading.decimal_years import as_decimal_years
-from tsforecast.reading.kinds import COUNTED, first_filled, kind_of
+from tsforecast.reading.kinds import COUNTED, ID_NAMES, first_filled, kind_of, part_numbers
 from tsforecast.reading.spelling import otherwise_dated
 
 __all__ = ["HEADER", "ROW_LABEL", "TIME_NAMES", "Layout", "Roles", "choose_columns", "ids_of_index", "named_columns"]
@@ -61,7 +61,7 @@ def named_columns(frame: pd.DataFrame | pd.Series, source: Source) -> tuple[pd.D
         labels = ["ds" if frame.index.name is None and "ds" not in frame.columns else str(frame.index.name)]
         time = labels[0]
     elif frame.index.names == [None] and pd.api.types.is_integer_dtype(frame.index.dtype):
-        if not _is_default(frame.index):
+        if not frame.index.equals(pd.RangeIndex(len(frame))):
             labels = [ROW_LABEL]
     else:
         labels = [f"index{i}" if name is None else str(name) for i, name in enumerate(frame.index.names)]
@@ -80,10 +80,6 @@ def ids_of_index(frame: pd.DataFrame | pd.Series) -> tuple[str, ...] | None:
     if sum(times) != 1 or len(times) < 2:
         return None
     return tuple(str(name) for name, is_time in zip(index.names, times, strict=True) if not is_time)
-
-
-def _is_default(index: pd.Index) -> bool:
-    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
 def _column_name(name: object) -> str:
@@ -134,6 +130,8 @@ def choose_columns(
     if texts and not naming:
         naming = found.id(texts, time)
     values = [target] if target is not None else found.of("number")
+    if layout == "wide" and target is None:  # a series in which many cells are no numbers is told of, not left out
+        values += [name for name in found.of("text") if part_numbers(frame[name], na_values, decimal)]
     wide = target is None and (layout == "wide" or (layout == "auto" and len(values) > 1 and not (naming or texts)))
     if not values:
         raise found.unclear("no column of numbers is left to forecast", "--target", found.otherwise_written())
@@ -188,6 +186,11 @@ class _Evidence:
         open_ = [name for name in self.frame.columns if name not in self.used and name not in self._aside]
         return [name for name in open_ if self._kind(name) == kind]
 
+    def _names_series(self, name: str) -> bool:
+        """Though no time occurs twice, as where one sensor took the place of another."""
+        count = self.frame[name].nunique(dropna=False)
+        return count == 1 or (name.strip().lower() in ID_NAMES and 2 * count <= len(self.frame))
+
     def set_aside_row_numbers(self, time: str | None) -> None:
         """No series: the row numbers that a frame's `to_csv` and `reset_index` leave beside the times."""
         if time is None:
@@ -208,12 +211,13 @@ class _Evidence:
         return self._kinds[name]
 
     def id(self, texts: list[str], time: str | None) -> tuple[str, ...]:
-        """The text column that names series: the only one where times repeat, or a constant one.
+        """The text column that names series: the only one where times repeat, or a constant one, or one that is called
+        so and names a few.
 
-        Where every time occurs once there is one series, and other text is a remark.
+        Where every time occurs once other text is a remark.
         """
         repeats = time is not None and bool(self.frame[time].duplicated().any())
-        naming = texts if repeats else [name for name in texts if self.frame[name].nunique(dropna=False) == 1]
+        naming = texts if repeats else [name for name in texts if self._names_series(name)]
         if repeats and len(naming) > 1:
             flag = f"--id, several together with --id {','.join(naming)}"
             raise self.unclear(f"{len(naming)} columns of text could name the series ({listing(naming)})", flag)

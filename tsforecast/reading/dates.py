@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,14 +209,26 @@ def _from_texts(
             f"{as_decimal_years(texts, name) or instead}"
         )
     times, form = whole[0]
+    _one_way(texts, name, place, source)
     return _with_offsets(written, times, form)._replace(spelling=Spelling(first, tuple(form for _, form in whole)))
+
+
+def _one_way(texts: pd.Series, name: object, place: Callable[[int], str], source: Source) -> None:
+    """DataError where some times have an offset to UTC and others none: an hour of which clock would those be?"""
+    offset = (texts.str.replace(rf"(:\d{{2}}(?:\.\d+)?){OFFSET}$", r"\1", regex=True) != texts).to_numpy()
+    if offset.any() and not offset.all():
+        one, other = (int(np.argmax(which)) for which in (offset, ~offset))
+        raise source.error(
+            f"{place(one)}: '{texts.iloc[one]}' in the time column '{name}' has an offset to UTC, and "
+            f"'{texts.iloc[other]}' ({place(other)}) has none; write all times with one, or all without"
+        )
 
 
 def _parse(texts: pd.Series, form: str) -> pd.Series:
     utc = form == "ISO8601" or "%z" in form
     try:
         times = pd.to_datetime(texts, format=form, errors="coerce", utc=utc)
-    except ValueError:  # not a format at all
+    except (ValueError, re.error):  # not a format at all, or one that names a part twice
         return pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us]")
     return times.dt.tz_localize(None) if utc else times
 

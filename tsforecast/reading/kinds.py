@@ -12,9 +12,19 @@ import pyarrow as pa
 from tsforecast.reading.cells import numbers
 from tsforecast.reading.spelling import looks_like_dates
 
-__all__ = ["COUNTED", "first_filled", "kind_of", "with_plain_times"]
+__all__ = ["COUNTED", "ID_NAMES", "first_filled", "kind_of", "part_numbers", "with_plain_times"]
 
 COUNTED = 500  # filled cells that decide what a column of text holds
+
+
+PART = 0.1
+ID_NAMES = frozenset(
+    f"{kind}{end}"
+    for kind in ("", "series", "sensor", "device", "meter", "station", "machine", "item", "store", "product", "asset")
+    for end in ("", "id", "_id", " id")
+    if kind or end == "id"
+) | {"symbol", "ticker", "entity_id", "location", "site"}
+"""What columns that name series are called, in small letters."""
 
 
 def with_plain_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -40,9 +50,23 @@ def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
         return "empty"
     if pd.api.types.infer_dtype(sample) in ("date", "datetime"):
         return "date"
-    if 2 * np.isfinite(numbers(sample, na_values, decimal)[0]).sum() > len(sample):
+    if (
+        not sample.astype(str).str.lower().isin(("true", "false")).all()
+        and _numbers_in(sample, na_values, decimal) > 0.5
+    ):
         return "number"
     return "date" if looks_like_dates(sample.head(20)) else "text"
+
+
+def part_numbers(column: pd.Series, na_values: Collection[str], decimal: str) -> bool:
+    """Whether some of the first filled cells of a column of text are numbers: a tenth, since a remark may be one."""
+    sample = first_filled(column.dropna(), na_values)
+    return len(sample) > 0 and _numbers_in(sample, na_values, decimal) >= PART
+
+
+def _numbers_in(sample: pd.Series, na_values: Collection[str], decimal: str) -> float:
+    """The share of cells that are numbers."""
+    return float(np.isfinite(numbers(sample, na_values, decimal)[0]).mean())
 
 
 def first_filled(column: pd.Series, na_values: Collection[str]) -> pd.Series:
