@@ -175,13 +175,13 @@ def _with_floor(views: Sequence[View], found: list[Forecast]) -> list[Forecast]:
     lows = [forecast.quantiles[:, :, 0] if forecast.levels else forecast.point for forecast in found]
     if not found or not (np.concatenate(lows) < 0).any():
         return found
-    below = [np.flatnonzero((low < 0).any(axis=1)) for low in lows]
-    floors = has_floor([view.past.take(rows) for view, rows in zip(views, below, strict=True)])
-    kept = list[Forecast]()
-    for forecast, rows, floor in zip(found, below, np.split(floors, np.cumsum([*map(len, below)])[:-1]), strict=True):
-        lifted = np.zeros(len(forecast.ids), dtype=bool)
+    below = {i: rows for i, low in enumerate(lows) if len(rows := np.flatnonzero((low < 0).any(axis=1)))}
+    floors = has_floor([views[i].past.take(rows) for i, rows in below.items()])
+    kept, counts = list(found), np.cumsum([*map(len, below.values())])
+    for (i, rows), floor in zip(below.items(), np.split(floors, counts[:-1]), strict=True):
+        lifted = np.zeros(len(found[i].ids), dtype=bool)
         lifted[rows] = floor
-        kept.append(forecast.none_below_zero(lifted) if floor.any() else forecast)
+        kept[i] = found[i].none_below_zero(lifted) if floor.any() else found[i]
     return kept
 
 

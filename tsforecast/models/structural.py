@@ -77,20 +77,37 @@ class StructuralMean:
         """The steps `[B, H]` after x `[B, T]` (NaN = not observed; gaps are filled); NaN where fewer than three steps
         lie between the first that was seen and the end."""
         seen, total = _Seen.of(x, self.season), self.steps
-        judge, lower = _kept(self.models, total, self.horizon)
-        new, place = judge.new_in(seen), torch.arange(total, device=x.device)
-        says = torch.softmax(judge.say(seen, new) + self.prior.to(x.device).log().unsqueeze(1), dim=0)
-        whole = (new * (place < seen.steps)) @ lower.to(x.device)  # [K, B, T + H and more]
-        ahead = seen.steps + torch.arange(self.horizon, device=x.device)
-        found = whole.gather(2, ahead.expand(len(whole), -1, -1))
+        kept = _kept(self.models, total, self.horizon)
+        full = seen.steps == total  # [B, 1]
+        found = (seen.y @ kept.ahead.to(x.device))[:, :, : self.horizon]
+        alone, new = len(self.models) == 1, x.new_empty(0)
+        if not (alone and bool(full.all())):
+            new = kept.judge.new_in(seen)
+        if not bool(full.all()):  # all rows either way: the bits of one do not depend on how many there are
+            whole = (new * (torch.arange(total, device=x.device) < seen.steps)) @ kept.lower.to(x.device)
+            ahead = seen.steps + torch.arange(self.horizon, device=x.device)
+            found = torch.where(full, found, whole.gather(2, ahead.expand(len(whole), -1, -1)))
+        if alone:
+            says = torch.where(self.models[0].fewest > seen.steps.T, torch.nan, 1.0)
+        else:
+            says = torch.softmax(kept.judge.say(seen, new) + self.prior.to(x.device).log().unsqueeze(1), dim=0)
         return (says.unsqueeze(2) * found).sum(0) * seen.scale + seen.level
 
 
+class _Kept(NamedTuple):
+    """Tables of K models for windows of T steps."""
+
+    judge: _Judge
+    lower: Tensor  # [K, T, T + H and more] from what is new in each step to all steps
+    ahead: Tensor  # [K, T, H and more] from the steps of a window that is seen as a whole to those after it
+
+
 @lru_cache(maxsize=2)
-def _kept(models: tuple[Structural, ...], steps: int, horizon: int) -> tuple[_Judge, Tensor]:
-    """What judges models, and their `[K, T, T + H and more]` from what is new in each step to all steps."""
+def _kept(models: tuple[Structural, ...], steps: int, horizon: int) -> _Kept:
     lower = _lower(models, steps + horizon)
-    return _Judge.of(models, lower[:, :steps, :steps], horizon, ASKED), _in_eights(lower[:, :, :steps].mT)
+    judge = _Judge.of(models, lower[:, :steps, :steps], horizon, ASKED)
+    ahead = judge.new[:, :, :steps] @ lower[:, steps:, :steps].mT
+    return _Kept(judge, _in_eights(lower[:, :, :steps].mT), _in_eights(ahead))
 
 
 def _in_eights(table: Tensor) -> Tensor:
