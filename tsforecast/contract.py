@@ -173,14 +173,18 @@ class FittedModel:
 def _with_floor(views: Sequence[View], found: list[Forecast]) -> list[Forecast]:
     """Quantiles do not cross, and the median is among them: the lowest tells whether anything is below zero."""
     lows = [forecast.quantiles[:, :, 0] if forecast.levels else forecast.point for forecast in found]
-    if not found or not (np.concatenate(lows) < 0).any():
+    sizes = np.array([len(low) for low in lows], dtype=np.int64)
+    below = np.flatnonzero((np.concatenate(lows) < 0).any(axis=1)) if found else sizes
+    if not len(below):
         return found
-    below = {i: rows for i, low in enumerate(lows) if len(rows := np.flatnonzero((low < 0).any(axis=1)))}
-    floors = has_floor([views[i].past.take(rows) for i, rows in below.items()])
-    kept, counts = list(found), np.cumsum([*map(len, below.values())])
-    for (i, rows), floor in zip(below.items(), np.split(floors, counts[:-1]), strict=True):
+    owner = np.repeat(np.arange(len(found)), sizes)[below]
+    those, first = np.unique(owner, return_index=True)  # many origins are asked at once, and few have any below zero
+    rows = np.split(below - (np.cumsum(sizes) - sizes)[owner], first[1:])
+    floors = has_floor([views[i].past.take(some) for i, some in zip(those, rows, strict=True)])
+    kept = list(found)
+    for i, some, floor in zip(those, rows, np.split(floors, first[1:]), strict=True):
         lifted = np.zeros(len(found[i].ids), dtype=bool)
-        lifted[rows] = floor
+        lifted[some] = floor
         kept[i] = found[i].none_below_zero(lifted) if floor.any() else found[i]
     return kept
 

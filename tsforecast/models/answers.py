@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,9 @@ from tsforecast.panel import Panel, View
 from tsforecast.scaling import ROUNDING, extremes, largest, last_of_phase
 from tsforecast.windows import NOTHING, Batch, Earlier, contexts
 
-__all__ = ["Answer", "Covariates", "forecast_views", "noted"]
+__all__ = ["Answer", "Covariates", "forecast_views"]
+
+Notes = tuple[tuple[str, str], ...]
 
 ROWS = 256  # in every batch
 HELD = 16_000_000  # values gathered at once; a view of more stands alone
@@ -61,24 +62,21 @@ def forecast_views(
     levels: tuple[float, ...],
     earlier: Earlier = NOTHING,
     preceding: int = 0,
+    remarks: Sequence[str] = (),
     device: torch.device | str = "cpu",
 ) -> list[Forecast]:
     """One forecast per view: all series of all views go through the model as one stream of equal batches.
 
     The last batch is padded, so that no forecast depends on how many others are asked for. A context that never moved
     has no size to measure a change by: its forecast is its value. What is always zero at a phase of the season is zero
-    there. A context with fewer than two observed values is a Failure.
+    there. A context with fewer than two observed values is a Failure. `remarks` are of all series; empty ones say
+    nothing.
     """
+    notes = tuple(("", remark) for remark in remarks if remark)
     width, found = max(input_size + earlier.steps + preceding, SEASONS * season), list[Forecast]()
     for some in _together(views, width):
-        found += _answered(some, contexts(some, input_size, earlier, preceding), model, levels, season, device)
+        found += _answered(some, contexts(some, input_size, earlier, preceding), model, levels, season, notes, device)
     return found
-
-
-def noted(found: list[Forecast], *remarks: str) -> list[Forecast]:
-    """The same with remarks that are of all series; empty ones say nothing."""
-    notes = tuple(("", remark) for remark in remarks if remark)
-    return [replace(one, notes=one.notes + notes) for one in found]
 
 
 def _together(views: list[View], width: int) -> Iterator[list[View]]:
@@ -101,6 +99,7 @@ def _answered(
     model: Callable[[Batch], Answer],
     levels: tuple[float, ...],
     season: int,
+    notes: Notes,
     device: torch.device | str,
 ) -> list[Forecast]:
     pieces = []
@@ -119,7 +118,7 @@ def _answered(
     found, start = [], 0
     for view in views:
         stop = start + len(view.past)
-        found.append(_forecast(view, levels, rows[start:stop], counts[start:stop], still[start:stop]))
+        found.append(_forecast(view, levels, rows[start:stop], counts[start:stop], still[start:stop], notes))
         start = stop
     return found
 
@@ -138,6 +137,7 @@ def _forecast(
     values: npt.NDArray[np.float64],
     observed: list[int],
     still: npt.NDArray[np.bool_],
+    remarks: Notes,
 ) -> Forecast:
     past, future = view
     failures = tuple(
@@ -145,5 +145,5 @@ def _forecast(
         for i, n in enumerate(observed)
         if n < LEAST_OBSERVED
     )
-    notes = tuple((past.ids[i], ZERO) for i in np.flatnonzero(still).tolist())
+    notes = (*((past.ids[i], ZERO) for i in np.flatnonzero(still).tolist()), *remarks)
     return Forecast(past.ids, future.times, past.freq, values[:, :, 0], levels, values[:, :, 1:], failures, notes)

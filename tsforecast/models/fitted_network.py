@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 from torch import nn
 
 from tsforecast.contract import FittedModel, Forecast
-from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
+from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.combination import Combination, seen_of
 from tsforecast.models.encoding import Encoding
 from tsforecast.panel import View
@@ -45,12 +44,18 @@ class FittedNetwork(FittedModel):
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.name)
-        device = next(self.net.parameters()).device
-        size, season, earlier = self.input_size, self.encoding.cycle, self.encoding.earlier
-        preceding, told = seen_of(self.encoding, self.combined, size)
-        seen = partial(forecast_views, input_size=size, season=season, earlier=earlier, preceding=preceding)
-        found = seen(views, self._answer, levels=self.levels, device=device)
-        return noted(found, told, self.remark)
+        preceding, told = seen_of(self.encoding, self.combined, self.input_size)
+        return forecast_views(
+            views,
+            self._answer,
+            input_size=self.input_size,
+            season=self.encoding.cycle,
+            levels=self.levels,
+            earlier=self.encoding.earlier,
+            preceding=preceding,
+            remarks=(told, self.remark),
+            device=next(self.net.parameters()).device,
+        )
 
     def _answer(self, batch: Batch) -> Answer:
         seen, median = self.encoding.encode(batch), self.levels.index(0.5)

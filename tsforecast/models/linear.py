@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from tsforecast.contract import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.models.answers import Answer, Covariates, forecast_views, noted
+from tsforecast.models.answers import Answer, Covariates, forecast_views
 from tsforecast.models.choices import AUTO, encoded
 from tsforecast.models.combination import Combination, seen_of
 from tsforecast.models.encoding import Encoding
@@ -113,11 +112,17 @@ class _FittedRidge(FittedModel):
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
-        size, levels = self.input_size, self.recipe.quantiles
-        preceding, told = seen_of(self.encoding, self.combined, size)
-        season, earlier = self.encoding.cycle, self.encoding.earlier
-        seen = partial(forecast_views, input_size=size, season=season, earlier=earlier, preceding=preceding)
-        return noted(seen(views, self._answer, levels=levels), told)
+        preceding, told = seen_of(self.encoding, self.combined, self.input_size)
+        return forecast_views(
+            views,
+            self._answer,
+            input_size=self.input_size,
+            season=self.encoding.cycle,
+            levels=self.recipe.quantiles,
+            earlier=self.encoding.earlier,
+            preceding=preceding,
+            remarks=(told,),
+        )
 
     def _answer(self, batch: Batch) -> Answer:
         seen = self.encoding.encode(batch)
