@@ -76,6 +76,18 @@ def poisoned(panel: Panel, ends: np.ndarray, poison: Callable[[np.ndarray], np.n
     return replace(panel, values=values, hist=hist)
 
 
+def check_blind(
+    forecast: Callable[[Panel, np.ndarray], np.ndarray], whole: Panel, ends: np.ndarray, poison: float
+) -> None:
+    """What is forecast of a panel cut at `ends` has the same bits whatever came there; the control: not where the last
+    step before it was another."""
+    plain = forecast(whole, ends)
+    after = poisoned(whole, ends, lambda values: np.full_like(values, poison))
+    np.testing.assert_array_equal(forecast(after, ends), plain)
+    before = poisoned(whole, ends - 1, lambda values: values + 1.0)
+    assert (forecast(before, ends) != plain).any()
+
+
 TINY = Training(max_steps=3, batch_size=16, device="cpu")
 SMALL: dict[str, Any] = {"input_size": 14, "hidden_size": 16, "num_layers": 1, "n_seeds": 1, "training": TINY}
 FREE = {**SMALL, "linear": False}  # of a solution that so little training would not leave

@@ -67,3 +67,17 @@ def test_a_date_format_that_names_a_part_twice_cannot_be_read_and_is_no_crash(tm
     rows = [f"{week:%Y-%m-%d} to {week + pd.Timedelta(days=6):%Y-%m-%d},{i}" for i, week in enumerate(weeks)]
     with pytest.raises(DataError, match="cannot be read as %Y-%m-%d to %Y-%m-%d"):
         tsf.read_panel(written(tmp_path, "time,y", *rows), time="time", date_format="%Y-%m-%d to %Y-%m-%d")
+
+
+def test_files_read_one_after_the_other_have_an_offset_in_all_or_in_none(tmp_path: Path) -> None:
+    hours = pd.date_range("2024-01-01", periods=40, freq="h")
+    texts = [f"{hour:%Y-%m-%d %H:%M:%S}" for hour in hours]
+
+    def files(offset: str) -> list[Path]:
+        for name, part, end in (("one", texts[:20], ""), ("two", texts[20:], offset)):
+            (tmp_path / f"{name}.csv").write_text("\n".join(["ds,y", *(f"{text}{end},1" for text in part)]) + "\n")
+        return [tmp_path / "one.csv", tmp_path / "two.csv"]
+
+    with pytest.raises(DataError, match="of another kind or zone here than in the rows before"):
+        tsf.ingest(files("+00:00"), tmp_path / "set")
+    assert len(tsf.ingest(files(""), tmp_path / "set").values) == 40

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 from tsforecast.backtesting import Progress
 from tsforecast.config import DEFAULT_MODELS, READING, RunConfig
 from tsforecast.contract import QUANTILES
-from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.errors import check_known
 from tsforecast.folds import Onward, Plan
 from tsforecast.judging.compare import MARGIN
 from tsforecast.reading.known_ahead import read_known
@@ -175,10 +175,8 @@ def forecast(
     """
     from tsforecast.forecasting import run_forecast
 
-    known = {*READING, *inspect.signature(forecast).parameters} - {"reading"}
-    for key in reading:
-        if key not in READING:
-            raise ConfigError(f"forecast: unknown option '{key}'{did_you_mean(key, known)}")
+    own = [name for name in inspect.signature(forecast).parameters if name != "reading"]
+    check_known("forecast", reading, READING, (*own, *READING))
     plan = Onward(horizon=horizon, train_size=train_size)
     how = How(executor=executor, jobs=jobs, task_limit=task_limit)
     study = open_study(
@@ -253,9 +251,7 @@ def _study(caller: str, data: Any, models: Models, prepare: Prepare | None, opti
     """Sort the options into those of the folds, of reading and of the models."""
     folds = [field.name for field in dataclasses.fields(Plan)]
     others = ("calendar", "quantiles", "seed", "device")
-    for key in options:
-        if key not in (*READING, *folds, *others):
-            raise ConfigError(f"{caller}: unknown option '{key}'{did_you_mean(key, RunConfig.model_fields)}")
+    check_known(caller, options, (*READING, *folds, *others), RunConfig.model_fields)
     return open_study(
         data,
         models,

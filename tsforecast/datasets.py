@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from tsforecast.errors import DataError, did_you_mean
+from tsforecast.errors import DataError, check_known, did_you_mean
 
 if TYPE_CHECKING:
     from tsforecast.panel import Panel
@@ -52,9 +52,9 @@ def load_dataset(name: str, **options: Unpack[FrameOptions]) -> Panel:
     Raises DataError for an unknown name.
     """
     from tsforecast.reading.delimited import read_table, read_text
-    from tsforecast.reading.frames import check_names, read_frame
+    from tsforecast.reading.frames import FrameOptions, read_frame
 
-    check_names("load_dataset", options)
+    check_known("load_dataset", options, FrameOptions.__annotations__)
     if name not in _index():
         raise DataError(f"there is no bundled data set '{name}'{did_you_mean(name, _index())}")
     entry = _index()[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "DataError", "TsforecastError", "did_you_mean", "listing"]
+__all__ = ["ConfigError", "DataError", "TsforecastError", "check_known", "did_you_mean", "listing"]
 
 
 class TsforecastError(Exception):
@@ -31,6 +31,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean '{folded[close[0]]}'?"
     return f"; known: {listing(options, 20)}" if options else ""
+
+
+def check_known(caller: str, given: Iterable[str], known: Iterable[str], meant: Iterable[str] = ()) -> None:
+    """ConfigError for the first option that is not known, with the nearest of what may be `meant` (the known)."""
+    options = list(known)
+    for name in given:
+        if name not in options:
+            raise ConfigError(f"{caller}: unknown option '{name}'{did_you_mean(name, list(meant) or options)}")
 
 
 def listing(items: Iterable[object], most: int = 5) -> str:

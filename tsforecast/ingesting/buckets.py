@@ -141,6 +141,11 @@ def _by_bucket(records: Records, bucket: Ints) -> Iterator[tuple[int, Records]]:
         yield k, records[ends[k] - counts[k] : ends[k]]
 
 
+def _given(offsets: Offsets | None) -> bool | None:
+    """Whether times have an offset to UTC; None of what is no text, or has a zone by name."""
+    return None if offsets is None else offsets.given
+
+
 class _Clock:
     """Reads the times of one block after the other as one column: all as the first, their offsets together."""
 
@@ -160,10 +165,10 @@ class _Clock:
         spelling = self.spelling if self.date_format is None else None
         stamps = parse_stamps(block.table[self.time], self.date_format, block.source, spelling)
         dates, first = stamps.times.dtype.kind == "M", self.dates is None
-        if not first and (dates, stamps.tz, stamps.offsets is None) != (self.dates, self.tz, self.offsets is None):
+        if not first and (dates, stamps.tz, _given(stamps.offsets)) != (self.dates, self.tz, _given(self.offsets)):
             raise block.source.error(
                 f"{block.source.place(0)}: the times in column '{self.time}' are of another kind or zone here than "
-                "in the rows before; write them alike in all files"
+                "in the rows before; write them alike in all rows"
             )
         self.dates, self.tz, self.spelling = dates, stamps.tz, stamps.spelling or self.spelling
         if stamps.offsets is not None:

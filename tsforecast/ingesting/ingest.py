@@ -20,6 +20,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from tsforecast import __version__
+from tsforecast.errors import check_known
 from tsforecast.ingesting.buckets import deal, record_type
 from tsforecast.ingesting.dataset import (
     MANIFEST,
@@ -37,7 +38,7 @@ from tsforecast.ingesting.sorting import Sorted, fill, sort
 from tsforecast.ingesting.writing import ArrayFile, check_free, new_folder, write_bucket, write_table, written
 from tsforecast.panel import Panel
 from tsforecast.reading.columns import Roles
-from tsforecast.reading.frames import FrameOptions, check_names, check_options
+from tsforecast.reading.frames import FrameOptions, check_options
 from tsforecast.reading.inference import season_unsaid
 from tsforecast.reading.readers import AnyLayout
 from tsforecast.reading.rows import Rows
@@ -88,7 +89,7 @@ def ingest(
     Raises DataError as `read_panel`, and where the first rows do not settle which column is what, or a table is not
     long; ConfigError where `out` is taken. Whatever is raised, `out` is what it was.
     """
-    check_names("ingest", options)
+    check_known("ingest", options, FrameOptions.__annotations__)
     out, sizes = Path(out), sizes or Sizes()
     missing, season_length = options.get("missing", "error"), options.get("season_length")
     check_options(missing, season_length)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from tsforecast.contract import Forecast
+from tsforecast.models.answers import Answer, forecast_views
 from tsforecast.models.encoding import OUTSIZED, Encoded, Encoding
 from tsforecast.models.least_squares import Solved
 from tsforecast.models.losses import all_positive, pinball, relative_error
@@ -22,16 +24,16 @@ from tsforecast.models.schedule import Training
 from tsforecast.models.settle import has_daily_cycle
 from tsforecast.models.structural import StructuralMean
 from tsforecast.models.years import Years
-from tsforecast.panel import Panel
+from tsforecast.panel import Panel, View
 from tsforecast.windows import Batch, Windows
 
-__all__ = ["Combination", "seen_of"]
+__all__ = ["Combination", "forecast_combined"]
 
 SEASONS, HORIZONS, LEAST_STEPS, MOST_STEPS = 10, 3, 40, 300  # looked back by the models: as many as all of these ask
 DAYS, LEAST_DAYS, MOST_HOURS = 28, 3, 672  # of hours or minutes: as many as all of these allow
 FOLLOWED = 300  # windows that tell which models there are
 ROWS = 256  # windows that are looked at at once
-OF_MAP, OF_NETWORK, OF_DAYS = 0.6, 0.3, 0.3  # shares of the models beside a linear map, a network, and where days are
+OF_MAP, LESS = 0.6, 0.3  # shares of the models beside a linear map; and beside a network, or where the season is a day
 NO_WORSE, NO_WORSE_OF_DAYS = 1.05, 1.0  # of the error on what is held out: with more the answer stays alone
 
 
@@ -42,7 +44,7 @@ class Combination:
     structural   the forecasts that it is combined with
     preceding    steps before a context that these look at too
     share        of them in the mean
-    daily        the season is a day: the mean is made only where it was measured, and closer than the answer alone
+    daily        the season is a day: the mean is made only where it was measured, and no worse than the answer alone
     """
 
     structural: StructuralMean
@@ -68,7 +70,7 @@ class Combination:
         batch = replace(windows, preceding=preceding).gather(*places)
         history = _history(batch, encoding.encode(batch), steps)
         structural = StructuralMean.of(history, season, windows.horizon, daily=daily)
-        return cls(structural, preceding, OF_DAYS if daily else OF_MAP, daily)
+        return cls(structural, preceding, LESS if daily else OF_MAP, daily)
 
     @property
     def told(self) -> str:
@@ -103,9 +105,7 @@ class Combination:
 
         point   the scaled answer `[B, H]` of a network that has not learned from that
         """
-        return replace(self, share=OF_DAYS if self.daily else OF_NETWORK).if_no_worse(
-            windows, encoding, held_out, point
-        )
+        return replace(self, share=LESS).if_no_worse(windows, encoding, held_out, point)
 
     def if_no_worse(
         self, windows: Windows, encoding: Encoding, held_out: Places, point: Callable[[Encoded], Tensor]
@@ -124,12 +124,31 @@ class Combination:
         return self if combined <= (NO_WORSE_OF_DAYS if self.daily else NO_WORSE) * alone else None
 
 
-def seen_of(encoding: Encoding, combined: Combination | None, size: int) -> tuple[int, str]:
-    """How many steps before a context of so many are looked at by what an answer is combined with, and what was
-    settled."""
-    if combined is None:
-        return 0, encoding.told(size)
-    return combined.preceding, f"{encoding.told(size)}; {combined.told}"
+def forecast_combined(
+    views: list[View],
+    answer: Callable[[Batch], Answer],
+    encoding: Encoding,
+    combined: Combination | None,
+    *,
+    input_size: int,
+    levels: tuple[float, ...],
+    remark: str = "",
+    device: torch.device | str = "cpu",
+) -> list[Forecast]:
+    """One forecast per view of what answers windows of `input_size` steps, shown so and combined so; with what was
+    settled, and a remark, in the notes."""
+    told = encoding.told(input_size)
+    return forecast_views(
+        views,
+        answer,
+        input_size=input_size,
+        season=encoding.cycle,
+        levels=levels,
+        earlier=encoding.earlier,
+        preceding=0 if combined is None else combined.preceding,
+        remarks=(told if combined is None else f"{told}; {combined.told}", remark),
+        device=device,
+    )
 
 
 def _history(batch: Batch, seen: Encoded, steps: int) -> Tensor:

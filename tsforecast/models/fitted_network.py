@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from tsforecast.contract import FittedModel, Forecast
-from tsforecast.models.answers import Answer, Covariates, forecast_views
-from tsforecast.models.combination import Combination, seen_of
+from tsforecast.models.answers import Answer, Covariates
+from tsforecast.models.combination import Combination, forecast_combined
 from tsforecast.models.encoding import Encoding
 from tsforecast.panel import View
 from tsforecast.windows import Batch
@@ -44,16 +44,14 @@ class FittedNetwork(FittedModel):
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.name)
-        preceding, told = seen_of(self.encoding, self.combined, self.input_size)
-        return forecast_views(
+        return forecast_combined(
             views,
             self._answer,
+            self.encoding,
+            self.combined,
             input_size=self.input_size,
-            season=self.encoding.cycle,
             levels=self.levels,
-            earlier=self.encoding.earlier,
-            preceding=preceding,
-            remarks=(told, self.remark),
+            remark=self.remark,
             device=next(self.net.parameters()).device,
         )
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from tsforecast.contract import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError, DataError
-from tsforecast.models.answers import Answer, Covariates, forecast_views
+from tsforecast.models.answers import Answer, Covariates
 from tsforecast.models.choices import AUTO, encoded
-from tsforecast.models.combination import Combination, seen_of
+from tsforecast.models.combination import Combination, forecast_combined
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.least_squares import PENALTIES, fit_map, least_context
 from tsforecast.models.look_back import look_back
@@ -112,16 +112,13 @@ class _FittedRidge(FittedModel):
     def _predict(self, views: list[View]) -> list[Forecast]:
         for past, _ in views:
             self.covariates.check(past, self.recipe.name)
-        preceding, told = seen_of(self.encoding, self.combined, self.input_size)
-        return forecast_views(
+        return forecast_combined(
             views,
             self._answer,
+            self.encoding,
+            self.combined,
             input_size=self.input_size,
-            season=self.encoding.cycle,
             levels=self.recipe.quantiles,
-            earlier=self.encoding.earlier,
-            preceding=preceding,
-            remarks=(told,),
         )
 
     def _answer(self, batch: Batch) -> Answer:

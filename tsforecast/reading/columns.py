@@ -61,7 +61,8 @@ def named_columns(frame: pd.DataFrame | pd.Series, source: Source) -> tuple[pd.D
         labels = ["ds" if frame.index.name is None and "ds" not in frame.columns else str(frame.index.name)]
         time = labels[0]
     elif frame.index.names == [None] and pd.api.types.is_integer_dtype(frame.index.dtype):
-        if not frame.index.equals(pd.RangeIndex(len(frame))):
+        index = frame.index
+        if not (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1):
             labels = [ROW_LABEL]
     else:
         labels = [f"index{i}" if name is None else str(name) for i, name in enumerate(frame.index.names)]

@@ -20,7 +20,7 @@ from tsforecast.reading.inference import Pattern, season_unsaid, settle_grid
 from tsforecast.reading.kinds import with_plain_times
 from tsforecast.reading.rows import Missing, Rows
 
-__all__ = ["FrameOptions", "check_names", "check_options", "long_rows", "read_frame"]
+__all__ = ["FrameOptions", "check_options", "long_rows", "read_frame"]
 
 
 class FrameOptions(TypedDict, total=False):
@@ -111,14 +111,6 @@ def _text(name: str | None) -> str | None:
 
 def _texts(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(map(str, names))
-
-
-def check_names(caller: str, options: Collection[str]) -> None:
-    """ConfigError for an option of reading that there is not."""
-    known = FrameOptions.__annotations__
-    for name in options:
-        if name not in known:
-            raise ConfigError(f"{caller}: unknown option '{name}'{did_you_mean(name, known)}")
 
 
 def check_options(missing: str, season_length: int | None) -> None:

@@ -15,9 +15,7 @@ from tsforecast.reading.spelling import looks_like_dates
 __all__ = ["COUNTED", "ID_NAMES", "first_filled", "kind_of", "part_numbers", "with_plain_times"]
 
 COUNTED = 500  # filled cells that decide what a column of text holds
-
-
-PART = 0.1
+PART = 0.1  # of them that are numbers: it may be a series in which many cells are none
 ID_NAMES = frozenset(
     f"{kind}{end}"
     for kind in ("", "series", "sensor", "device", "meter", "station", "machine", "item", "store", "product", "asset")
@@ -50,16 +48,14 @@ def kind_of(column: pd.Series, na_values: Collection[str], decimal: str) -> str:
         return "empty"
     if pd.api.types.infer_dtype(sample) in ("date", "datetime"):
         return "date"
-    if (
-        not sample.astype(str).str.lower().isin(("true", "false")).all()
-        and _numbers_in(sample, na_values, decimal) > 0.5
-    ):
+    truths = sample.astype(str).str.lower().isin(("true", "false")).all()  # no series, unless it is named
+    if not truths and _numbers_in(sample, na_values, decimal) > 0.5:
         return "number"
     return "date" if looks_like_dates(sample.head(20)) else "text"
 
 
 def part_numbers(column: pd.Series, na_values: Collection[str], decimal: str) -> bool:
-    """Whether some of the first filled cells of a column of text are numbers: a tenth, since a remark may be one."""
+    """Whether a part of the first filled cells of a column of text are numbers; a remark may be one now and then."""
     sample = first_filled(column.dropna(), na_values)
     return len(sample) > 0 and _numbers_in(sample, na_values, decimal) >= PART
 

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from tsforecast.datasets import dataset_names, load_dataset
-from tsforecast.errors import ConfigError, DataError, did_you_mean, listing
+from tsforecast.errors import ConfigError, DataError, check_known, did_you_mean, listing
 from tsforecast.ingesting.dataset import is_dataset, open_dataset
 from tsforecast.panel import Panel
 from tsforecast.reading.across import dates_across, read_across
 from tsforecast.reading.cells import Source
 from tsforecast.reading.columns import HEADER
 from tsforecast.reading.delimited import Text, holds_rows, read_rows, read_table, read_text
-from tsforecast.reading.frames import FrameOptions, check_names, check_options, read_frame
+from tsforecast.reading.frames import FrameOptions, check_options, read_frame
 from tsforecast.reading.inference import season_unsaid
 
 __all__ = ["check_columns", "check_file", "is_parquet", "read_panel"]
@@ -50,7 +50,7 @@ def read_panel(
     Raises DataError where there is no such file or data set and where the data cannot be used as they are (see
     `read_frame`), ConfigError for options beside a panel.
     """
-    check_names("read_panel", options)
+    check_known("read_panel", options, FrameOptions.__annotations__)
     if layout not in get_args(AnyLayout):
         raise ConfigError(f"layout={layout!r} is not known{did_you_mean(layout, get_args(AnyLayout))}")
     if isinstance(data, Panel):
