@@ -156,7 +156,9 @@ def knows_too_much(rooms: dict[str, str]) -> Iterator[str]:
             theirs = own(found.name, rooms) or [found.name.removeprefix("tsforecast.")]
             ours = found.name.startswith("tsforecast.")
             if among(room, TENSORS_ONLY):
-                wrong = not among(theirs[-1], ("errors", *TENSORS_ONLY)) if ours else top(found.name) == "pandas"
+                wrong = (
+                    not among(theirs[-1], ("errors", "fields", *TENSORS_ONLY)) if ours else top(found.name) == "pandas"
+                )
             else:
                 wrong = among(room, JUDGES) and (
                     theirs[-1].startswith("models") if ours else top(found.name) == "torch"

@@ -199,7 +199,7 @@ def test_benchmark_and_margin_are_facts_of_the_result(frame: pd.DataFrame) -> No
     ("options", "words"),
     [
         ({"benchmark": "naiv"}, "the run has no such model; did you mean 'naive'"),
-        ({"margin": 0}, "margin=0: give a percentage"),
+        ({"margin": 0}, "margin=0.0: give a percentage"),
         ({"margin": float("nan")}, "margin=nan"),
         ({"placebo": -1, "models": "naive,ridge"}, "placebo=-1"),
         ({"models": [lambda panel: tsf.Naive()]}, "give it one: {'mine': function}"),

@@ -65,7 +65,7 @@ def test_a_wrong_key_or_value_is_refused_with_the_nearest_valid_one(given_settin
         ("lstm", {"hidden_size": True}, "lstm: hidden_size=True: expected a finite number"),
         ("lstm", {"hidden_size": 0}, "lstm.hidden_size=0: must be between 1 and"),
         ("lstm", {"residual": "lst"}, "lstm: residual='lst': input should be 'auto'"),
-        ("lstm", {"training": {"learning_rate": "inf"}}, "learning_rate='inf': expected a finite number"),
+        ("lstm", {"training": {"learning_rate": "inf"}}, "training.learning_rate=inf: expected a finite number"),
         ("lstm", {"training": {"device": "gpu9"}}, None),  # only the machine can tell, when it is asked for
         ("mine", {"model": "lstmm"}, "unknown model 'lstmm'; did you mean 'lstm'?"),
         ("seasonal_naive", {"season_length": 0}, "seasonal_naive.season_length=0: must be at least 1"),

@@ -240,13 +240,13 @@ def test_a_window_in_which_nothing_was_observed_is_refused() -> None:
     ("settings", "message"),
     [
         ({"horizon": 0}, "horizon=0: must be a whole number of at least 1"),
-        ({"horizon": 2.5}, r"horizon=2\.5: must be a whole number"),
+        ({"horizon": 2.5}, r"horizon=2\.5: expected a whole number or None"),
         ({"n_windows": 0}, "n_windows=0"),
         ({"step_size": -1}, "step_size=-1"),
         ({"gap": -1}, "gap=-1"),
         ({"train_size": 1}, "train_size=1"),
         ({"refit": 0}, "refit=0|refit=False"),
-        ({"refit": "often"}, "refit=often"),
+        ({"refit": "often"}, "refit='often': expected true or false or a whole number"),
         ({"align": "start"}, "align='start'"),
     ],
 )

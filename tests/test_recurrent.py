@@ -265,7 +265,7 @@ def test_recipes_are_values_and_say_what_they_are() -> None:
         ({"patch_size": -1}, r"lstm\.patch_size=-1"),
         ({"n_seeds": 0}, r"lstm\.n_seeds=0"),
         ({"dropout": 1.0}, r"lstm\.dropout=1\.0"),
-        ({"residual": "first"}, r"lstm\.residual='first': known are auto, seasonal, last, none"),
+        ({"residual": "first"}, r"lstm\.residual='first': expected one of auto, seasonal, last, none"),
         ({"scaling": "robots"}, "did you mean 'robust'"),
         ({"quantiles": (0.1, 0.9)}, r"0\.5 must be among"),
     ],

@@ -12,6 +12,7 @@ from tsforecast.backtesting import Progress
 from tsforecast.config import DEFAULT_MODELS, READING, RunConfig
 from tsforecast.contract import QUANTILES
 from tsforecast.errors import check_known
+from tsforecast.fields import plain_value
 from tsforecast.folds import Onward, Plan
 from tsforecast.judging.compare import MARGIN
 from tsforecast.reading.known_ahead import read_known
@@ -244,7 +245,7 @@ def _place(out: str | Path | None, overwrite: bool) -> Place | None:
         return None
     from tsforecast.store import Place
 
-    return Place(out=Path(out), overwrite=overwrite)
+    return Place(out=Path(plain_value("out", out, str | Path)), overwrite=overwrite)
 
 
 def _study(caller: str, data: Any, models: Models, prepare: Prepare | None, options: Mapping[str, Any]) -> Study:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
+from tsforecast.fields import plain_value
 from tsforecast.folds import Plan
 from tsforecast.panel import Panel
 from tsforecast.results import BacktestResult
@@ -67,7 +68,7 @@ def make_job(panel: Panel, models: Mapping[str, Forecaster], plan: Plan, threads
     """The work to do. Raises DataError where the data do not suffice for the plan, ConfigError without a model."""
     if not models:
         raise ConfigError("no model to backtest: name at least one, such as naive")
-    if threads < 1:
+    if plain_value("threads", threads, int) < 1:
         raise ConfigError(f"threads={threads}: must be at least 1")
     job = Job(panel, dict(models), plan.settle(panel), threads)
     assert job.folds, "a settled plan has folds"

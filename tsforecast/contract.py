@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.errors import ConfigError
+from tsforecast.fields import plain_value
 from tsforecast.floor import has_floor
 from tsforecast.frequency import Frequency
 from tsforecast.panel import Panel, View
@@ -198,7 +199,7 @@ def level_quantiles(percent: int | float) -> tuple[float, float]:
 
 def check_quantiles(levels: Sequence[float]) -> tuple[float, ...]:
     """Ascending probabilities inside (0, 1), the median among them, or ConfigError."""
-    levels = tuple(round(float(q), 6) for q in levels)
+    levels = tuple(round(q, 6) for q in plain_value("quantiles", levels, tuple[float, ...]))
     if not levels or list(levels) != sorted(set(levels)) or levels[0] <= 0 or levels[-1] >= 1:
         raise ConfigError(f"quantiles {list(levels)}: give ascending numbers between 0 and 1, each once")
     if 0.5 not in levels:

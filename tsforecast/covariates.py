@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.fields import plain_value
 from tsforecast.frequency import Frequency
 
 __all__ = ["CALENDAR", "calendar_names", "calendar_values"]
@@ -22,7 +23,7 @@ CALENDAR = {"hour": (24.0, 2), "weekday": (7.0, 3), "month": (12.0, 2)}  # cycle
 
 def calendar_names(names: Sequence[str]) -> tuple[str, ...]:
     """Column names: `hour_sin1, hour_cos1, hour_sin2, ...`."""
-    for name in names:
+    for name in plain_value("calendar", names, tuple[str, ...]):
         if name not in CALENDAR:
             raise ConfigError(f"unknown calendar feature '{name}'{did_you_mean(name, CALENDAR)}")
     return tuple(

@@ -10,7 +10,6 @@ With horizon 3, step_size 3, gap 0 and n_windows 3 the last steps of a series ar
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tsforecast.errors import ConfigError, DataError
+from tsforecast.fields import plain_fields
 from tsforecast.fold_faults import no_fold, no_series
 from tsforecast.names import named
 from tsforecast.panel import Panel, View
@@ -53,14 +53,13 @@ class Plan:
     align: Literal["calendar", "end"] = "calendar"
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         for name, least in (("horizon", 1), ("n_windows", 1), ("step_size", 1), ("gap", 0), ("train_size", 2)):
             value = getattr(self, name)
-            if value is not None and not (_is_whole(value) and value >= least):
+            if value is not None and value < least:
                 raise ConfigError(f"{name}={value}: must be a whole number of at least {least}")
-        if not isinstance(self.refit, bool) and not (_is_whole(self.refit) and self.refit >= 1):
+        if not isinstance(self.refit, bool) and self.refit < 1:
             raise ConfigError(f"refit={self.refit}: give true, false, or every how many windows to fit (at least 1)")
-        if self.align not in ("calendar", "end"):
-            raise ConfigError(f"align={self.align!r}: known are 'calendar' and 'end'")
 
     @property
     def reach(self) -> int:
@@ -278,11 +277,3 @@ def _cut(panel: Panel, back: int, alive: npt.NDArray[np.bool_]) -> Ints:
     if not reaching.any():
         return panel.starts.copy()
     return panel.ends_at(panel.times[panel.ends[reaching] - back - 1].min())
-
-
-def _is_whole(value: Any) -> bool:
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True

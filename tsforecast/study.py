@@ -15,6 +15,7 @@ from tsforecast.backtesting import Progress, make_job, run_backtest
 from tsforecast.config import build_models, model_settings
 from tsforecast.contract import QUANTILES, Forecaster
 from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.fields import plain_value
 from tsforecast.folds import Plan
 from tsforecast.judging.compare import MARGIN
 from tsforecast.panel import Panel
@@ -130,6 +131,7 @@ def run_study(
     place  where the run is kept, so that it goes on after a crash; None: nowhere
     """
     check_benchmark(benchmark, study.recipes)
+    margin = plain_value("margin", margin, float)
     if not 0 < margin < 100:
         raise ConfigError(f"margin={margin}: give a percentage above 0 and below 100")
     if placebo:
@@ -190,12 +192,14 @@ def plan_study(study: Study, *, threads: int = 1, on_progress: Progress | None =
 
 def check_benchmark(benchmark: str | None, models: Mapping[str, Any]) -> None:
     """Raise ConfigError where the run has no model of that name."""
+    benchmark = plain_value("benchmark", benchmark, str | None)
     if benchmark is not None and benchmark not in models:
         raise ConfigError(f"benchmark={benchmark}: the run has no such model{did_you_mean(benchmark, models)}")
 
 
 def makers_of(models: Models, *, quantiles: Sequence[float], seed: int, device: str) -> dict[str, Maker]:
     """Name -> model or function, whatever way the models were given."""
+    seed, device = plain_value("seed", seed, int), plain_value("device", device, str)
 
     def build(settings: Any) -> Mapping[str, Maker]:
         return build_models(model_settings(settings), quantiles=quantiles, seed=seed, device=device)
@@ -204,6 +208,8 @@ def makers_of(models: Models, *, quantiles: Sequence[float], seed: int, device: 
         return dict(build(models))
     found: dict[str, Maker] = {}
     given: Any = [models] if isinstance(models, Forecaster) or callable(models) else models
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"models: {given!r} is no list of models; write for example ['lstm', 'naive']")
     pairs = given.items() if isinstance(given, Mapping) else ((None, model) for model in given)
     for name, model in pairs:
         new: Mapping[str, Maker]

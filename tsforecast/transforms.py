@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.fields import plain_fields
 from tsforecast.maps import Affine, Changes, Composed, Logarithm, Map, Returns, SoftLogarithm, check_positive, settled
 from tsforecast.scaling import extremes, last_of_phase, mean_and_std, quartiles, usable
 
@@ -202,6 +203,7 @@ class SeasonalDifference:
     name = "seasonal_difference"
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         if self.season_length < 1:
             raise ConfigError(f"seasonal_difference.season_length={self.season_length}: must be at least 1")
 

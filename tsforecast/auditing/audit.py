@@ -23,6 +23,7 @@ from tsforecast.auditing.subject import Model
 from tsforecast.auditing.trials import audit_model
 from tsforecast.auditing.worlds import Prepare, World, Worlds, poisons, prepared
 from tsforecast.errors import ConfigError, listing
+from tsforecast.fields import plain_value
 from tsforecast.folds import Plan, make_folds
 from tsforecast.panel import Panel
 
@@ -95,7 +96,7 @@ def run_audit(
     """
     if not models:
         raise ConfigError("no model to audit: name at least one, such as naive")
-    if n_folds < 1:
+    if plain_value("n_folds", n_folds, int) < 1:
         raise ConfigError(f"n_folds={n_folds}: the audit needs at least one origin")
     started = time.perf_counter()
     with warnings.catch_warnings():

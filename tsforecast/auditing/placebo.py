@@ -21,6 +21,7 @@ from tsforecast.auditing.surrogates import SURROGATES, planted
 from tsforecast.backtesting import Progress, run_backtest
 from tsforecast.contract import Forecaster
 from tsforecast.errors import ConfigError
+from tsforecast.fields import plain_value
 from tsforecast.folds import Plan
 from tsforecast.judging.scores import BASELINES
 from tsforecast.panel import Panel
@@ -199,7 +200,7 @@ def run_placebo(
 
 def check_placebo(models: Mapping[str, Forecaster], copies: int) -> None:
     """Raise ConfigError where `run_placebo` would, before anything is run."""
-    if copies < 1:
+    if plain_value("placebo", copies, int) < 1:
         raise ConfigError(f"placebo={copies}: give the number of copies, at least 1")
     judged = _judged(models)
     if len(judged) == len(models):

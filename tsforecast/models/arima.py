@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tsforecast.contract import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError, DataError, listing
+from tsforecast.fields import plain_fields
 from tsforecast.models.arima_likelihood import Order
 from tsforecast.models.arima_order import Bounds
 from tsforecast.models.arima_series import SeriesModel, Unusable, fit_series
@@ -55,11 +56,10 @@ class ARIMA:
     local = True
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         for field in ("order", "seasonal_order"):
-            value = tuple(getattr(self, field))
-            if len(value) != 3 or any(not isinstance(v, int) or v < 0 for v in value):
-                raise ConfigError(f"arima.{field}={list(value)}: give three whole numbers of at least 0")
-            object.__setattr__(self, field, value)
+            if min(getattr(self, field)) < 0:
+                raise ConfigError(f"arima.{field}={list(getattr(self, field))}: give three whole numbers of at least 0")
         differenced = self.order[1] + self.seasonal_order[1]
         if self.constant and differenced > 1:
             raise ConfigError(f"arima.constant=true: {differenced} differences leave no room for a constant")
@@ -108,6 +108,7 @@ class AutoARIMA:
     local = True
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         for field in ("max_p", "max_q", "max_P", "max_Q", "max_d", "max_D"):
             if getattr(self, field) < 0:
                 raise ConfigError(f"autoarima.{field}={getattr(self, field)}: must be at least 0")

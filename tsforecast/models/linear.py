@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tsforecast.contract import QUANTILES, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError, DataError
+from tsforecast.fields import plain_fields
 from tsforecast.models.answers import Answer, Covariates
 from tsforecast.models.choices import AUTO, encoded
 from tsforecast.models.combination import Combination, forecast_combined
@@ -63,8 +64,8 @@ class Ridge:
     name = "ridge"
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
-        object.__setattr__(self, "penalties", tuple(float(p) for p in self.penalties))
         if not self.penalties or min(self.penalties) <= 0:
             raise ConfigError(f"ridge.penalties={list(self.penalties)}: give one or more positive numbers")
         if self.input_size is not None and not 1 <= self.input_size <= 10_000:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tsforecast.contract import QUANTILES, Failure, FittedModel, Forecast, check_quantiles
 from tsforecast.errors import ConfigError
+from tsforecast.fields import plain_fields
 from tsforecast.panel import Future, Panel, View
 
 __all__ = ["Drift", "FromPast", "Naive", "SeasonalNaive"]
@@ -52,6 +53,7 @@ class Naive:
     local = True
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
 
     def fit(self, past: Panel, horizon: int, /) -> FromPast:
@@ -82,6 +84,7 @@ class SeasonalNaive:
     local = True
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         if self.season_length is not None and self.season_length < 1:
             raise ConfigError(f"seasonal_naive.season_length={self.season_length}: must be at least 1")
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
@@ -112,6 +115,7 @@ class Drift:
     local = True
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
 
     def fit(self, past: Panel, horizon: int, /) -> FromPast:

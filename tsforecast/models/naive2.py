@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tsforecast.contract import QUANTILES, Forecast, check_quantiles
 from tsforecast.errors import ConfigError
+from tsforecast.fields import plain_fields
 from tsforecast.models.naive import FromPast, Naive
 from tsforecast.panel import Future, Panel
 
@@ -40,6 +41,7 @@ class Naive2:
     local = True
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         if self.season_length is not None and self.season_length < 1:
             raise ConfigError(f"naive2.season_length={self.season_length}: must be at least 1")
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))

@@ -14,6 +14,7 @@ import pandas as pd
 from tsforecast.contract import QUANTILES, check_quantiles
 from tsforecast.ensemble import FittedEnsemble
 from tsforecast.errors import ConfigError, DataError
+from tsforecast.fields import plain_fields
 from tsforecast.models.answers import Covariates
 from tsforecast.models.choices import AUTO
 from tsforecast.models.fitted_network import UNTRAINED, FittedNetwork
@@ -87,12 +88,12 @@ class Recurrent:
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
+        plain_fields(self, self.name)
         object.__setattr__(self, "quantiles", check_quantiles(self.quantiles))
         for field_name, (least, most) in LIMITS.items():
             value = getattr(self, field_name)
             if value is not None and not least <= value <= most:
                 raise ConfigError(f"{self.name}.{field_name}={value}: must be between {least} and {most}")
-        object.__setattr__(self, "look_back", tuple(float(share) for share in self.look_back))
         if not self.look_back or min(self.look_back) <= 0 or max(self.look_back) > MOST_LOOK_BACK:
             raise ConfigError(
                 f"{self.name}.look_back={list(self.look_back)}: give one or more numbers above 0, "
@@ -100,8 +101,6 @@ class Recurrent:
             )
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"{self.name}.dropout={self.dropout}: must be at least 0 and below 1")
-        if self.residual not in ("auto", "seasonal", "last", "none"):
-            raise ConfigError(f"{self.name}.residual={self.residual!r}: known are auto, seasonal, last, none")
         if self.scaling != AUTO:
             parse_transform(self.scaling, season_length=1)
 

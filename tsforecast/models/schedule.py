@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from tsforecast.errors import ConfigError
+from tsforecast.fields import plain_fields
 
 __all__ = ["Training", "pick_device"]
 
@@ -55,6 +56,7 @@ class Training:
     precision: Literal["auto", "full", "bf16"] = "auto"
 
     def __post_init__(self) -> None:
+        plain_fields(self, "training")
         for name, least in (("max_steps", 1), ("batch_size", 1), ("patience", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -67,10 +69,6 @@ class Training:
                 raise ConfigError(f"training.{name}={getattr(self, name)}: must not be negative")
         if self.val_share is not None and not 0 <= self.val_share < 1:
             raise ConfigError(f"training.val_share={self.val_share}: must be at least 0 and below 1")
-        if self.schedule not in ("one_cycle", "constant"):
-            raise ConfigError(f"training.schedule={self.schedule!r}: known are 'one_cycle' and 'constant'")
-        if self.precision not in ("auto", "full", "bf16"):
-            raise ConfigError(f"training.precision={self.precision!r}: known are 'auto', 'full' and 'bf16'")
 
     def halves(self, device: torch.device) -> bool:
         """Whether the network's matrix products are taken in bfloat16 on this device."""

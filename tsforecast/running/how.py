@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing import current_process
 
 from tsforecast.errors import ConfigError, did_you_mean
+from tsforecast.fields import plain_fields
 
 __all__ = ["How"]
 
@@ -28,6 +29,7 @@ class How:
     task_limit: float | None = None
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         if self.executor not in KNOWN and not self.executor.startswith("dask://"):
             raise ConfigError(f"executor={self.executor}{did_you_mean(self.executor, (*KNOWN, 'dask://HOST:PORT'))}")
         if self.jobs is not None and self.jobs < 1:
