@@ -115,29 +115,33 @@ def own(name: str, rooms: dict[str, str]) -> list[str]:
     return [room for i in range(1, len(parts) + 1) if (room := ".".join(parts[1:i])) in rooms]
 
 
+def reached(start: str, rooms: dict[str, str]) -> set[str]:
+    """These rooms and every other one that importing them imports, through whatever others."""
+    seen, todo = set[str](), [room for room in rooms if among(room, (start,))]
+    while todo:
+        if (now := todo.pop()) not in seen:
+            seen.add(now)
+            todo += [room for found in imports(rooms[now]) if found.when == "module" for room in own(found.name, rooms)]
+    return seen
+
+
 def loaded(room: str, rooms: dict[str, str]) -> set[str]:
     """Every foreign package that importing this room imports, through whatever other rooms."""
-    foreign, seen, todo = set[str](), set[str](), own(f"tsforecast.{room}".rstrip("."), rooms)
-    while todo:
-        if (now := todo.pop()) in seen:
-            continue
-        seen.add(now)
-        for found in imports(rooms[now]):
-            if found.when == "module":
-                todo += own(found.name, rooms)
-                foreign.add(top(found.name))
-    return foreign - {"tsforecast"}
+    first = own(f"tsforecast.{room}".rstrip("."), rooms)
+    every = set[str]().union(*(reached(one, rooms) for one in first))
+    names = {top(found.name) for one in every for found in imports(rooms[one]) if found.when == "module"}
+    return names - {"tsforecast"}
 
 
 def heavy_at_import(rooms: dict[str, str]) -> Iterator[str]:
     """torch is imported with rooms made of tensors only; pandas not by what `tsforecast --help` needs."""
     for room in rooms:
-        reached = loaded(room, rooms)
+        foreign = loaded(room, rooms)
         if not among(room, TENSOR_ROOMS + TENSORS_ONLY):
-            yield from (f"{room}: imports {name}" for name in sorted(reached & {"torch", "pytorch_lightning"}))
+            yield from (f"{room}: imports {name}" for name in sorted(foreign & {"torch", "pytorch_lightning"}))
         if among(room, INSTANT):
             yield from (
-                f"{room}: imports {name}" for name in sorted(reached & {"pandas", "numpy", "scipy", "pydantic"})
+                f"{room}: imports {name}" for name in sorted(foreign & {"pandas", "numpy", "scipy", "pydantic"})
             )
 
 

@@ -78,8 +78,8 @@ def test_a_network_is_held_against_the_best_baseline_arima_and_the_best_other_mo
 def test_where_nothing_was_decided_it_says_what_these_origins_find() -> None:
     models = {"lstm": SeasonalNaive(season_length=2), "naive": Naive()}
     found = find(run_backtest(walks(("a",), steps=90), models, Plan(horizon=2, n_windows=20)))
-    assert found.answers == ["Not decided: lstm cannot be told from naive (the best baseline) at 20 origins."]
-    finds = f"20 origins find {found.comparisons[0].detectable_percent:.1f} % with 80 % power"
+    assert found.answers == ["Not decided: lstm cannot be distinguished from naive (the best baseline) at 20 origins."]
+    finds = f"20 origins detect {found.comparisons[0].detectable_percent:.1f} % with 80 % power"
     assert finds in found.evidence[0].sentence
 
 
@@ -98,7 +98,9 @@ def test_a_named_benchmark_takes_the_place_of_the_best_baseline() -> None:
 def test_with_few_origins_it_says_so() -> None:
     models = {"lstm": Drift(), "naive": Naive()}
     found = find(run_backtest(trends(("a",)), models, Plan(horizon=3, n_windows=5)))
-    assert found.answers == ["Not decided: lstm cannot be told from naive (the best baseline) with only 5 origins."]
+    assert found.answers == [
+        "Not decided: lstm cannot be distinguished from naive (the best baseline) with only 5 origins."
+    ]
 
 
 def test_what_was_asked_is_said_in_words() -> None:

@@ -67,7 +67,7 @@ def test_an_interval_around_zero_is_inconclusive_and_says_what_could_have_been_f
         "Inconclusive: lstm is 2.2 % better than naive (95 % interval 0.3 % worse to 4.7 % better; p = 0.086; 24 "
     )
     assert found.sentence.endswith(
-        "Of differences that vary like these, 24 origins find 3.6 % with 80 % power; 2 % takes about 71."
+        "With differences as variable as these, 24 origins detect 3.6 % with 80 % power; detecting 2 % takes about 71."
     )
     assert found.detectable_percent == pytest.approx(3.6, abs=0.05)
 
@@ -131,7 +131,7 @@ def test_origins_that_go_together_altogether_are_worth_three_so_only_what_is_far
     near, far = against_naive(30 + 2 * trend), against_naive(30 + trend)
     assert near.worth_origins == far.worth_origins == 3
     assert (near.word, far.word) == ("inconclusive", "better") and near.dm_p_value < 1e-6
-    assert "30 origins, better in 30; they overlap or go together, and are worth 3)" in near.sentence
+    assert "30 origins, better in 30; they overlap or are correlated, and count as 3)" in near.sentence
 
 
 def test_identical_and_constant_differences_are_said_and_not_tested() -> None:
@@ -172,7 +172,7 @@ def test_the_number_of_models_tried_is_corrected_for() -> None:
     others = {name: np.roll(unclear, k + 2) for k, name in enumerate(("a", "b", "c"))}
     four = compare_all(family(24, lstm=clear, **others), "naive", horizon=1, step_size=1)
     assert four[0].word == "inconclusive" and four[0].low_percent > 0
-    assert "Alone that would be clear, but not after the correction for 4 models." in four[0].sentence
+    assert "On its own this would be significant, but not after the correction for 4 models." in four[0].sentence
     few = compare_all(family(24, lstm=clear, same=np.zeros(24)), "naive", horizon=1, step_size=1)
     assert few[0].models == 1, "what was not tested is not counted"
 
@@ -181,7 +181,7 @@ def test_overlapping_origins_are_worth_fewer_and_the_sentence_says_how_many() ->
     gains = np.random.default_rng(4).normal(5, 6, 60)
     apart, overlapping = against_naive(gains), against_naive(gains, horizon=24, step_size=6)
     assert apart.worth_origins > 50 and overlapping.worth_origins <= 15
-    assert "and are worth 12.4" in overlapping.sentence and "overlap" not in apart.sentence
+    assert "and count as 12.4" in overlapping.sentence and "overlap" not in apart.sentence
     assert overlapping.p_value > apart.p_value and overlapping.high_percent > apart.high_percent
     hopeless = against_naive(gains, horizon=48, step_size=1)
     assert hopeless.word == "too few origins" and "at least 144 are needed" in hopeless.sentence

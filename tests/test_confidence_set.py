@@ -1,4 +1,4 @@
-"""Which models cannot be told from the best one, by arch and by the test of a verdict."""
+"""Which models cannot be distinguished from the best one, by arch and by the test of a verdict."""
 
 from __future__ import annotations
 

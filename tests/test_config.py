@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from tsforecast.config import DEFAULT_MODELS, RunConfig, build_models, model_settings, resolved, run_config, set_value
+from tsforecast.config import (
+    DEFAULT_MODELS,
+    RunConfig,
+    build_models,
+    model_settings,
+    resolved,
+    run_config,
+    selected,
+    set_value,
+)
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.models import MODELS
@@ -97,6 +106,20 @@ def test_every_model_can_be_built_by_its_name_alone() -> None:
 
 
 # ---- defaults < config < flags < --set
+
+
+def test_models_named_beside_a_file_keep_its_settings_for_them() -> None:
+    written = {"ridge": {"input_size": 7}, "big": {"model": "lstm", "hidden_size": 256}, "naive": None}
+    assert selected("ridge, gru, big", written) == {
+        "ridge": {"input_size": 7},
+        "gru": {},
+        "big": {"model": "lstm", "hidden_size": 256},
+    }
+    assert selected("Seasonal-Naive", ["lstm"]) == {"seasonal_naive": {}}
+    with pytest.raises(ConfigError, match="models: 'ridge' is named twice"):
+        selected("ridge,ridge", written)
+    with pytest.raises(ConfigError, match="unknown model 'bigg'"):
+        selected("bigg", written)
 
 
 def test_set_changes_one_setting_and_leaves_its_neighbours() -> None:

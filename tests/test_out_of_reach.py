@@ -24,8 +24,10 @@ def prospect(*detectable: float) -> Prospect:
 
 def test_an_inconclusive_sentence_promises_no_improvement_beyond_100_percent() -> None:
     said = sentence(INCONCLUSIVE, 22_433, 20)
-    assert said.endswith("21 origins would not surely find even a forecast without any error; 2 % takes about 22,433.")
-    assert "21 origins find 87.6 % with 80 % power" in sentence(
+    assert said.endswith(
+        "21 origins would not reliably detect even a forecast without any error; detecting 2 % takes about 22,433."
+    )
+    assert "21 origins detect 87.6 % with 80 % power" in sentence(
         replace(INCONCLUSIVE, detectable_percent=87.6), 22_433, 20
     )
 

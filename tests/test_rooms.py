@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from rooms import RULES, away_from_home, heavy_at_import, knows_too_much, looks_ahead, prints, runs_code, sources, top
+from rooms import (
+    RULES,
+    away_from_home,
+    heavy_at_import,
+    knows_too_much,
+    looks_ahead,
+    prints,
+    reached,
+    runs_code,
+    sources,
+    top,
+)
+
+from tsforecast.running.numerics import OURS
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -79,3 +92,10 @@ def test_what_is_allowed_is_not_reported() -> None:
     assert [
         line for rule in RULES for line in rule({**sources(), **ALLOWED}) if top(line.split(":")[0]) in ALLOWED
     ] == []
+
+
+def test_a_change_to_any_room_that_models_import_makes_the_tasks_of_a_run_other_tasks() -> None:
+    words = {"", "errors", "names", "progress"}  # they say and name things, and give no number
+    passed = reached("models*", sources())
+    assert {"floor", "spans"} <= passed, "every forecast passes through the floor, which reads the past by spans"
+    assert {room for room in passed if not room.startswith("models")} - words <= set(OURS)

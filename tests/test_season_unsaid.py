@@ -11,7 +11,7 @@ import pytest
 from tsforecast.ingesting.ingest import ingest
 from tsforecast.reading.readers import read_panel
 
-SAID = "no season assumed: steps of {} have no usual one; if values come again every N steps, "
+SAID = "no season assumed: steps of {} have no usual one; if values repeat every N steps, "
 NAME_IT = "say so with season_length=N (--season-length N)"
 
 

@@ -123,7 +123,7 @@ def _settings(
     usual: dict[str, Any], data: list[str] | None, config: Path | None, set_: list[str] | None, **flags: Any
 ) -> RunConfig:
     """Defaults < config file < flags < --set."""
-    from tsforecast.config import run_config, set_value
+    from tsforecast.config import run_config, selected, set_value
     from tsforecast.yaml_files import load_yaml, parse_scalar
 
     given = {key: value for key, value in flags.items() if value not in (None, [], ())}
@@ -132,7 +132,10 @@ def _settings(
         given["data"] = data[0] if len(data) == 1 else list(data)
     if "refit" in given:
         given["refit"] = parse_scalar(given["refit"])
-    settings: dict[str, Any] = usual | (load_yaml(config) if config is not None else {}) | given
+    written = load_yaml(config) if config is not None else {}
+    if "models" in given and written.get("models") is not None:
+        given["models"] = selected(given["models"], written["models"])
+    settings: dict[str, Any] = usual | written | given
     for pair in set_ or []:
         key, equals, value = pair.partition("=")
         if not equals:

@@ -1,4 +1,4 @@
-"""Commands on a run folder: how far it is, and whether its numbers come out again."""
+"""Commands on a run folder: how far it is, and whether its numbers are reproduced."""
 # Without `from __future__ import annotations`: typer needs the types of the options themselves.
 
 import json
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tsforecast.cli_exit import BUG, complain
+from tsforecast.cli_exit import UNMET, complain
 
 __all__ = ["status", "verify"]
 
@@ -46,4 +46,4 @@ def verify(
     print(found.sentence)
     if not found.same:
         complain("a task gave other bytes than before: is this the machine that made the run?")
-        raise typer.Exit(BUG)
+        raise typer.Exit(UNMET)

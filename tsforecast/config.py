@@ -21,7 +21,7 @@ from tsforecast.judging.compare import MARGIN
 from tsforecast.models import MODELS, model_class
 from tsforecast.running.how import How
 
-__all__ = ["DEFAULT_MODELS", "READING", "RunConfig", "build_models", "resolved", "run_config", "set_value"]
+__all__ = ["DEFAULT_MODELS", "READING", "RunConfig", "build_models", "resolved", "run_config", "selected", "set_value"]
 
 DEFAULT_MODELS = ("lstm", "autoarima", "ridge", "seasonal_naive", "naive")
 Settings = dict[str, Any]
@@ -141,6 +141,17 @@ def model_settings(models: Any) -> dict[str, Settings]:
                 f"models: '{name}' is named twice; give variants names of their own: {{a: {{model: {name}}}}}"
             )
         found[name] = dict(own)
+    return found
+
+
+def selected(names: str, written: Any) -> dict[str, Settings]:
+    """The models `"lstm,mine"`, each with the settings that a file has under that name; `written` is its `models`."""
+    known, found = model_settings(written), dict[str, Settings]()
+    for name in (part.strip() for part in names.split(",") if part.strip()):
+        key = name if name in known else canonical(name)
+        if key in found:
+            raise ConfigError(f"models: '{key}' is named twice")
+        found[key] = known.get(key, {})
     return found
 
 

@@ -34,7 +34,7 @@ __all__ = [
 QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """The levels every model answers unless told otherwise: deciles for the CRPS, the ends of 80, 90 and 95 % intervals."""
 
-FLOOR = "zero in place of what was forecast below it: the past comes down to zero often, and never further"
+FLOOR = "negative forecasts set to zero: the past reaches zero often and never goes below"
 
 
 class Failure(NamedTuple):

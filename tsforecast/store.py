@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from tsforecast.running.job import Job
 from tsforecast.running.ledger import Stretch
 from tsforecast.running.manifest import made_of
 from tsforecast.running.parts import Receipt
-from tsforecast.running.run_folder import WORK, RunFolder, has_work
+from tsforecast.running.run_folder import WORK, RunFolder, command_to_go_on, has_work
 from tsforecast.running.schedule import run_tasks
 from tsforecast.running.sinks import write_tables
 from tsforecast.running.tables import tables
@@ -64,8 +63,7 @@ class Place:
         """The command that goes on with the run."""
         if self.settings is None:
             return "make the same call again"
-        words = ["tsforecast", "backtest", "--config", str(self.config), "--out", str(self.out)]
-        return shlex.join([*words, "--overwrite"] if self.overwrite else words)
+        return command_to_go_on(self.config, self.out, overwrite=self.overwrite)
 
     @property
     def made(self) -> Path:

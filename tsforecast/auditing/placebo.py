@@ -137,8 +137,8 @@ class Placebo:
         if not self.too_often:
             return ""
         return (
-            f'Too often: do not trust a "better" of {_listed(self.too_often, "or")} here. Chance explains '
-            f"{100 * BY_CHANCE:g} % of such words; look for a leak with the audit."
+            f'Too often: do not trust a "better" of {_listed(self.too_often, "or")} here. By chance '
+            f"alone it is said {100 * BY_CHANCE:g} % of the time; look for a leak with the audit."
         )
 
     def _spiked(self) -> str:

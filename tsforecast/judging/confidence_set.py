@@ -1,4 +1,4 @@
-"""Which models cannot be told from the best one: the model confidence set of Hansen, Lunde & Nason (2011)."""
+"""Which models cannot be distinguished from the best one: the model confidence set of Hansen, Lunde & Nason (2011)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def sentence(c: Comparison, needed: int, least: int) -> str:
         return f"{size} ({_evidence(c)})."
     alone = ""
     if c.p_value < 0.05:
-        alone = f" Alone that would be clear, but not after the correction for {c.models} models."
+        alone = f" On its own this would be significant, but not after the correction for {c.models} models."
     return f"Inconclusive: {size} ({_evidence(c)}).{alone}{_found(c, needed)}"
 
 
@@ -42,15 +42,15 @@ def _found(c: Comparison, needed: int) -> str:
     """What these origins can find, and how many find the margin."""
     if math.isnan(c.detectable_percent):
         return ""
-    takes = f"; {c.margin_percent:g} % takes about {needed:,}" if needed > c.n_origins else ""
+    takes = f"; detecting {c.margin_percent:g} % takes about {needed:,}" if needed > c.n_origins else ""
     if c.detectable_percent > 100:
         return (
-            f" Differences vary so much that {_origins(c.n_origins)} would not surely find even a forecast without any "
-            f"error{takes}."
+            f" Differences vary so much that {_origins(c.n_origins)} would not reliably detect even a forecast without "
+            f"any error{takes}."
         )
     return (
-        f" Of differences that vary like these, {_origins(c.n_origins)} find {c.detectable_percent:.1f} % with 80 % "
-        f"power{takes}."
+        f" With differences as variable as these, {_origins(c.n_origins)} detect {c.detectable_percent:.1f} % with "
+        f"80 % power{takes}."
     )
 
 
@@ -64,10 +64,10 @@ def _evidence(c: Comparison) -> str:
         parts.append(p_text(c.p_value) + corrected)
     origins = f"{_origins(c.n_origins)}, better in {c.wins}"
     if c.worth_origins < 0.95 * c.n_origins:
-        origins += f"; they overlap or go together, and are worth {c.worth_origins:.3g}"
+        origins += f"; they overlap or are correlated, and count as {c.worth_origins:.3g}"
     parts.append(origins)
     if not math.isnan(c.conditional_p):
-        parts.append(f"that it can be told in advance which is better: {p_text(c.conditional_p)} (Giacomini-White)")
+        parts.append(f"predictability of the better model: {p_text(c.conditional_p)} (Giacomini-White)")
     if c.seeds > 1:
         parts.append(f"smaller error with {c.seed_wins} of {c.seeds} networks")
     return "; ".join(parts)

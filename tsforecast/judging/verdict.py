@@ -33,7 +33,7 @@ class Verdict:
     loss         what is compared: "mase", or "mae" where no series has a scale
     margin       percent within which two models are equivalent
     comparisons  every other model against the benchmark
-    best         the models that cannot be told from the best one (90 % model confidence set); empty where not known
+    best         the models that cannot be distinguished from the best (90 % model confidence set), where it is known
     best_p       p-value of each model of being as good as the best
     best_note    the same in plain words
     series       exploratory: each series by itself, p-values adjusted over the series of a model (Benjamini-Hochberg)
@@ -157,6 +157,11 @@ def _reach(result: BacktestResult) -> int:
     return int(result.facts["horizon"]) + int(result.facts["gap"])
 
 
+def needed_origins(result: BacktestResult) -> int:
+    """Origins below which no model is called better, worse or equivalent."""
+    return least_origins(_overlap(result))
+
+
 def _overlap(result: BacktestResult) -> int:
     """How many origins forecast the same step."""
     return -(-_reach(result) // int(result.facts["step_size"]))
@@ -176,7 +181,7 @@ def _best_note(best: Sequence[str], p_values: Mapping[str, float]) -> str:
     if not best:
         return ""
     if len(best) == len(p_values):
-        return f"No model can be told from the best one: all {len(best)} are in the 90 % model confidence set."
+        return f"No model can be distinguished from the best one: all {len(best)} are in the 90 % model confidence set."
     names = " and ".join(filter(None, [", ".join(best[:-1]), best[-1]]))
     if len(best) == 1:
         return f"{names} is the best: no other model is in the 90 % model confidence set."
@@ -200,7 +205,7 @@ def _by_series(result: BacktestResult, benchmark: str, loss: str, broken: set[st
     whole["p_adjusted"] = by_model.transform(lambda p: benjamini_hochberg(p.to_numpy()))
     word = np.where(whole["effect_percent"] > 0, "better", "worse").astype(object)
     word[~(whole["p_adjusted"] < LEVEL)] = "inconclusive"
-    word[whole["n_origins"] < least_origins(_overlap(result))] = "too few origins"
+    word[whole["n_origins"] < needed_origins(result)] = "too few origins"
     return whole.assign(word=word)[SERIES_COLUMNS]
 
 

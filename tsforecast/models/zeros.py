@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 SEASONS = 10  # in each of which a phase was zero
 MOST = 0.5  # zeros among the other phases: with more, ten in a row may be chance (one in a thousand)
-ZERO = "zero at phases of the season that were zero in each of the last ten, as most values of other phases were not"
+ZERO = "set to zero where that phase of the season was zero in each of the last ten, and other phases mostly were not"
 
 
 def always_zero(pasts: Sequence[Panel], season: int, horizon: int) -> npt.NDArray[np.bool_]:

@@ -117,7 +117,7 @@ def season_unsaid(grid: Frequency, season_length: int | None) -> tuple[str, ...]
     if season_length is not None or grid.season_length > 1 or grid.kind == "months":
         return ()
     return (
-        f"no season assumed: steps of {grid.name} have no usual one; if values come again every N steps, "
+        f"no season assumed: steps of {grid.name} have no usual one; if values repeat every N steps, "
         "say so with season_length=N (--season-length N)",
     )
 

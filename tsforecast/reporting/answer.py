@@ -35,7 +35,7 @@ class Evidence(NamedTuple):
     """One model against one opponent: the word of their comparison, and the sentence with its numbers.
 
     role         what the opponent is, empty for a rival
-    verb, where  the word as a part of the answer, before and after the opponent: "cannot be told from" ..
+    verb, where  the word as a part of the answer, before and after the opponent: "cannot be distinguished from" ..
                  "at 24 origins"
     """
 
@@ -105,8 +105,8 @@ def _read(c: Comparison, role: str) -> Evidence:
         "better": ("forecasts better than", ""),
         "worse": ("forecasts worse than", ""),
         "equivalent": ("forecasts as well as", f"within {c.margin_percent:g} %"),
-        "inconclusive": ("cannot be told from", f"at {origins}"),
-        "too few origins": ("cannot be told from", f"with only {origins}"),
+        "inconclusive": ("cannot be distinguished from", f"at {origins}"),
+        "too few origins": ("cannot be distinguished from", f"with only {origins}"),
     }.get(word, ("could not be compared with", ""))
     if word == "equivalent" and math.isnan(c.equivalence_p):
         verb, where = "has the same errors as", ""

@@ -25,6 +25,7 @@ class Contest(NamedTuple):
     kinds      of each model: see `model_kind`
     verdict    every model against the benchmark
     baseline   that benchmark; None where none was named and no baseline was run
+    role       what it is: "the benchmark" where it was named, else "the best baseline"
     subjects   the models in question: the networks, or else all that are not baselines
     main       the subject with the smallest error; the best model where there is no subject
     rivals     the best ARIMA and the best other model, which networks are held against too
@@ -35,6 +36,7 @@ class Contest(NamedTuple):
     kinds: dict[str, str]
     verdict: Verdict
     baseline: str | None
+    role: str
     subjects: list[str]
     main: str
     rivals: list[str]
@@ -73,12 +75,13 @@ def contest(result: BacktestResult, ranked: Sequence[str]) -> Contest:
     rivals = _rivals(ranked, kinds, baseline) if networks else []
     against_baseline = list(verdict.comparisons) if held else []
     against_rivals = [c for rival in rivals for c in result.comparisons(rival) if c.model in subjects]
-    evidence = evidence_on(subjects, against_baseline, "the benchmark" if named else "the best baseline")
+    role = "the benchmark" if named else "the best baseline"
+    evidence = evidence_on(subjects, against_baseline, role)
     evidence += evidence_on(subjects, against_rivals, "")
     evidence.sort(key=lambda e: subjects.index(e.model))
     main = next((m for m in ranked if m in subjects), ranked[0])
     return Contest(
-        kinds, verdict, baseline, subjects, main, rivals, against_baseline, against_rivals, evidence
+        kinds, verdict, baseline, role, subjects, main, rivals, against_baseline, against_rivals, evidence
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from tsforecast.judging.calibration import calibration
 from tsforecast.judging.persistence import persistence
+from tsforecast.judging.verdict import Verdict, needed_origins
 from tsforecast.reporting import answer
 from tsforecast.reporting.advantage import Advantage, advantage
 from tsforecast.reporting.answer import Evidence
@@ -22,7 +23,6 @@ from tsforecast.results import BacktestResult
 
 if TYPE_CHECKING:
     from tsforecast.judging.compare import Comparison
-    from tsforecast.judging.verdict import Verdict
 
 __all__ = ["Findings", "find"]
 
@@ -36,10 +36,11 @@ class Findings:
     failed      a sentence if any model failed anywhere, else empty
     question, asked, answers, evidence, remarks   the other first lines
     main        the model that the report is about; its errors choose the series to plot
-    verdict     every model against the benchmark; `baseline` is that benchmark, None where no baseline was run
+    verdict     every model against the benchmark; `baseline` is that benchmark, None where no baseline was run, and
+                `role` what it is; `needed_origins`: below so many no model is called better, worse or equivalent
     comparisons against the benchmark, and of the models in question against the best ARIMA and the best other model
     metric      what models are ranked by: `mase`, or `mae` where no MASE is defined
-    summary     one row per model, best first: scores, gain against the best baseline, seconds
+    summary     one row per model, best first: scores, gain against the benchmark, seconds
     by_step, by_fold, by_series   scores per model and step, fold, series
     calibration nominal and observed shares inside central intervals, per model
     advantages  when the main model wins, over the benchmark and over the best ARIMA
@@ -60,6 +61,8 @@ class Findings:
     kinds: dict[str, str]
     main: str
     baseline: str | None
+    role: str
+    needed_origins: int
     metric: str
     verdict: Verdict
     summary: pd.DataFrame
@@ -126,6 +129,8 @@ def _find(result: BacktestResult) -> Findings:
         kinds=who.kinds,
         main=who.main,
         baseline=who.baseline,
+        role=who.role,
+        needed_origins=needed_origins(result),
         metric=metric,
         verdict=who.verdict,
         summary=_summary(result, scores, who.kinds, who.against_baseline),

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tsforecast.judging.power import MIN_ORIGINS
 from tsforecast.judging.sentences import p_text
 from tsforecast.reporting.advantage import Advantage
 from tsforecast.reporting.findings import Findings
@@ -78,12 +77,13 @@ def summary_table(findings: Findings) -> Table:
     if findings.baseline:
         columns[1:1] = [
             (f"error against {rival}", _gains(table),
-             f"difference of the scaled error to {rival}, the best baseline; negative is smaller. Below "
+             f"difference of the scaled error to {rival}, {findings.role}; negative is smaller. Below "
              "it the 95 % interval, from a bootstrap where origins are few"),
             ("verdict", _words(table, findings.baseline),
              "better or worse: a paired test over origins says so, after a correction for the number of models; "
              f"equivalent: two tests place the difference within {findings.verdict.margin:g} %; neither is given below "
-             f"{MIN_ORIGINS} origins. Below it the corrected p-value, and at how many origins the error is smaller"),
+             f"{findings.needed_origins} origins. Below it the corrected p-value, and at how many origins the error is "
+             "smaller"),
         ]  # fmt: skip
     for level in (80, 95):
         if f"coverage_{level}" in table:

@@ -27,8 +27,23 @@ SWITCHES = (
     "ATEN_CPU_CAPABILITY",
     "NPY_DISABLE_CPU_FEATURES",
 )
-OURS = ("contract", "covariates", "ensemble", "folds", "frequency", "maps", "panel", "scaling", "transforms", "windows")
-"""Rooms that forecasts pass through, besides models."""
+OURS = (
+    *(
+        "contract",
+        "covariates",
+        "ensemble",
+        "fields",
+        "floor",
+        "folds",
+        "frequency",
+        "maps",
+        "panel",
+        "scaling",
+        "spans",
+    ),
+    *("transforms", "windows", "running/answering", "running/chunks"),
+)
+"""Rooms that forecasts pass through, besides models: whatever these import, but for words."""
 _controllers: dict[int, ThreadpoolController] = {}
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,10 +31,29 @@ from tsforecast.running.manifest import Manifest, changes
 from tsforecast.running.parts import Part, Receipt, part_path, write_part
 from tsforecast.running.trouble import Locked, spelled_out
 
-__all__ = ["WORK", "RunFolder", "has_work", "holder"]
+__all__ = ["WORK", "RunFolder", "command_to_go_on", "has_work", "holder", "ledger_of"]
 
 WORK = "work"
 PATIENCE = 0.5  # seconds in which the children of a process that was killed have let go of its lock
+
+
+def command_to_go_on(config: Path, out: Path, *, overwrite: bool = False) -> str:
+    """What to type, in a shell, to go on with the run in `out`."""
+    words = ["tsforecast", "backtest", "--config", str(config), "--out", str(out)]
+    return shlex.join([*words, "--overwrite"] if overwrite else words)
+
+
+@contextmanager
+def ledger_of(run: Path) -> Iterator[Ledger]:
+    """The ledger of a run, to read. Raises ConfigError where there is none."""
+    path = run / WORK / "ledger.sqlite"
+    if not path.is_file():
+        raise ConfigError(f"{run}: there is no ledger of tasks; give the folder of a run (--out)")
+    ledger = Ledger(path, readonly=True)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 class RunFolder:

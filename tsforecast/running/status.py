@@ -11,9 +11,9 @@ from typing import Any
 from tsforecast.errors import ConfigError
 from tsforecast.folds import Plan
 from tsforecast.running.keys import digest_of
-from tsforecast.running.ledger import Ledger, Stretch
+from tsforecast.running.ledger import Stretch
 from tsforecast.running.parts import Receipt
-from tsforecast.running.run_folder import WORK, holder
+from tsforecast.running.run_folder import WORK, command_to_go_on, holder, ledger_of
 
 __all__ = ["ModelStatus", "Status", "status_of"]
 
@@ -64,14 +64,8 @@ class Status:
 
 def status_of(run: Path) -> Status:
     """Read the ledger of a run. Raises ConfigError where there is none, DataError where it cannot be read."""
-    path = run / WORK / "ledger.sqlite"
-    if not path.is_file():
-        raise ConfigError(f"{run}: there is no ledger of tasks; give the folder of a run (--out)")
-    ledger = Ledger(path, readonly=True)
-    try:
+    with ledger_of(run) as ledger:
         manifest, entries, sealed = ledger.remark("manifest"), ledger.entries(), ledger.remark("finished")
-    finally:
-        ledger.close()
     if manifest is None:
         raise ConfigError(f"{run}: nothing was begun there yet")
     plan = Plan(**manifest["plan"])
@@ -90,7 +84,7 @@ def status_of(run: Path) -> Status:
             )
         )
     config = run / WORK / "config.yaml"
-    again = f"tsforecast backtest --config {config} --out {run}" if config.exists() else "the same call again"
+    again = command_to_go_on(config, run) if config.exists() else "the same call again"
     finished = sealed == digest_of(manifest) and (run / "facts.json").exists()
     return Status(str(run), str(manifest["data"]["name"]), finished, holder(run), tuple(models), again)
 

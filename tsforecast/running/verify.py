@@ -1,4 +1,4 @@
-"""Whether the numbers of a run come out again, byte by byte."""
+"""Whether the numbers of a run are reproduced, byte for byte."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tsforecast.errors import ConfigError, listing
 from tsforecast.running.job import Job
-from tsforecast.running.ledger import Ledger, Stretch
+from tsforecast.running.ledger import Stretch
 from tsforecast.running.manifest import changes, made_of
 from tsforecast.running.parts import encoded, part_path
-from tsforecast.running.run_folder import WORK
+from tsforecast.running.run_folder import WORK, ledger_of
 
 __all__ = ["Verified", "verify_task"]
 
@@ -32,14 +32,8 @@ def verify_task(run: Path, job: Job, device: str = "cpu", seed: int | None = Non
 
     Raises ConfigError where the run has no finished task, or was made of something else than `job`.
     """
-    path = run / WORK / "ledger.sqlite"
-    if not path.is_file():
-        raise ConfigError(f"{run}: there is no ledger of tasks; give the folder of a run (--out)")
-    ledger = Ledger(path, readonly=True)
-    try:
+    with ledger_of(run) as ledger:
         manifest, entries = ledger.remark("manifest"), [e for e in ledger.entries() if e.receipt]
-    finally:
-        ledger.close()
     if not entries:
         raise ConfigError(f"{run}: no task is finished, so there is nothing to compare")
     now = made_of(job, {"data": manifest["data"]["name"], "device": device}, {})
