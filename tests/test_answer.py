@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from small_runs import baselines, panel_of, trends, walks
 from tsforecast.backtesting import run_backtest
 from tsforecast.folds import Plan
 from tsforecast.judging.compare import WORDS, Comparison
+from tsforecast.models.linear import Ridge
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.reporting.answer import answers, evidence_on
 from tsforecast.reporting.findings import find
@@ -125,6 +127,35 @@ def test_calibration_is_the_share_of_values_inside_by_hand() -> None:
     inside = [low <= y <= high for y, low, high in zip(part["y"], part["q0.1"], part["q0.9"], strict=True)]
     assert found["drift", 0.8] == sum(inside) / len(inside)
     assert sorted({nominal for _, nominal in found.index}) == [0.2, 0.4, 0.6, 0.8, 0.9, 0.95]
+
+
+def test_where_values_are_missing_the_summary_and_the_calibration_say_the_same_coverage() -> None:
+    panel = walks(("a", "b"))
+    values = panel.values.copy()
+    values[np.random.default_rng(0).random(len(values)) < 0.2] = np.nan
+    result = run_backtest(replace(panel, values=values), {"naive": Naive(), "drift": Drift()}, Plan(horizon=5))
+    found = find(result)
+    observed = found.calibration.set_index(["model", "nominal"])["observed"]
+    for row in found.summary.itertuples():
+        assert observed[row.model, 0.8] == pytest.approx(row.coverage_80, rel=1e-12)
+        assert observed[row.model, 0.95] == pytest.approx(row.coverage_95, rel=1e-12)
+
+
+def test_of_baselines_alone_the_others_are_held_against_the_best_or_the_one_that_was_named() -> None:
+    models = {"naive": Naive(), "drift": Drift()}
+    found = find(run_backtest(trends(("a", "b")), models, Plan(horizon=3, n_windows=24)))
+    assert found.question == "Does naive forecast this better than drift?"
+    assert found.answers == ["No: naive forecasts worse than drift (the best baseline)."]
+    named = find(run_backtest(trends(("a", "b")), models, Plan(horizon=3, n_windows=24), facts={"benchmark": "naive"}))
+    assert named.answers == ["Yes: drift forecasts better than naive (the benchmark)."]
+    alone = find(run_backtest(trends(("a",)), {"naive": Naive()}, Plan(horizon=3, n_windows=24)))
+    assert alone.answers[0].startswith("No verdict: only baselines were run.")
+
+
+def test_equal_errors_are_the_smallest_of_each_model_that_has_them() -> None:
+    models = {"one": Ridge(), "other": Ridge(), "naive": Naive()}
+    found = find(run_backtest(trends(("a", "b", "c"), steps=120), models, Plan(horizon=3, n_windows=4)))
+    assert found.by_series.wins() == [("one", 3), ("other", 3)]
 
 
 def test_the_worst_median_best_and_first_series_are_plotted_each_once() -> None:

@@ -243,3 +243,15 @@ def test_a_gain_of_ten_percent_is_found_most_of_the_time() -> None:
     """300 draws of 24 origins whose differences vary by 15 % of the loss."""
     gains = np.random.default_rng(9).normal(10, 15, size=(300, 24))
     assert np.mean([against_naive(d).word == "better" for d in gains]) > 0.75
+
+
+def test_where_the_luck_of_seeds_hides_the_margin_no_number_of_origins_is_promised() -> None:
+    rng = np.random.default_rng(1)
+    naive = rng.uniform(90, 110, size=40)
+    losses = {"naive": naive, "lstm": naive - rng.normal(1, 12, size=40)}
+    few = {"lstm": Luck(np.array([95.0, 105.0]), 25.0)}
+    lucky = compare_all(losses, "naive", horizon=1, step_size=1, luck=few)[0]
+    plain = compare_all(losses, "naive", horizon=1, step_size=1)[0]
+    assert lucky.word == plain.word == "inconclusive"
+    assert "detecting 2 % takes about" in plain.sentence
+    assert "takes about" not in lucky.sentence and "2 % takes more of them (n_seeds)" in lucky.sentence

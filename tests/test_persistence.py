@@ -18,7 +18,7 @@ from tsforecast.api import backtest
 from tsforecast.backtesting import run_backtest
 from tsforecast.contract import Forecast
 from tsforecast.folds import Plan
-from tsforecast.judging.persistence import changes, persistence
+from tsforecast.judging.persistence import _Copy, changes, persistence
 from tsforecast.models.naive import Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel
 from tsforecast.results import TABLES, BacktestResult
@@ -98,6 +98,15 @@ def test_the_last_value_with_or_without_a_little_noise_is_flagged(horizon: int) 
     assert (found["corr_before"] > found["corr_now"]).all()
     assert found.loc["naive", "sentence"] == "naive is the last value, repeated."
     assert found.loc["noise", "sentence"].startswith("noise repeats the last value: its error is ")
+
+
+def test_a_forecast_that_is_nearly_the_last_value_is_not_said_to_be_another() -> None:
+    """Its error is a little smaller, by more than the margin: no copy, but hardly more than one."""
+    close = _Copy(skill=0.025, corr_now=0.98, corr_before=0.9999, slope=0.01, size=0.08)
+    assert not close.flagged and close.sentence("lstm").startswith("lstm says little more than the last value: its")
+    own = replace(close, slope=0.6, size=0.7)
+    assert own.sentence("lstm").startswith("lstm does not repeat the last value: its error is 2.5 % smaller")
+    assert replace(close, skill=0.01).flagged
 
 
 def test_a_forecast_with_skill_is_not_flagged() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -98,6 +99,7 @@ def test_overlapping_origins_are_thinned_until_none_overlap() -> None:
     figure = plot_forecasts(result_of(horizon=6, n_windows=7, step_size=2, models={"naive": Naive()}))
     [ax] = figure.axes
     assert cutoffs_drawn(ax) == 3
+    assert any(", 3 of 7 origins drawn" in text.get_text() for text in texts(figure))
     assert len(finite(ax.lines[1].get_ydata())) == 18
 
 
@@ -110,6 +112,28 @@ def test_a_long_line_of_time_shows_the_last_origins_and_says_so() -> None:
     figure = plot_forecasts(long)
     assert cutoffs_drawn(figure.axes[0]) == 4
     assert any("last 4 of 7 origins drawn" in text.get_text() for text in texts(figure))
+
+
+def test_a_cutoff_lies_at_the_last_known_value_also_where_a_gap_follows_it() -> None:
+    result = result_of(horizon=6, gap=2, n_windows=3, models={"naive": Naive()})
+    [ax] = plot_forecasts(result).axes
+    cuts = [line.get_xdata()[0] for line in ax.lines if len(set(line.get_xdata())) == 1]
+    truth, forecast = (np.asarray(line.get_xdata(), dtype=float) for line in ax.lines[:2])
+    known = truth[: list(np.isnan(truth)).index(True)]
+    assert cuts[0] == known[-1] + 0.5 == forecast[0] - 2.5, "two steps lie between the cutoff and the first forecast"
+    assert np.diff(cuts).tolist() == [6, 6]
+
+
+def test_an_interval_of_one_step_can_be_seen_and_its_axis_has_one_tick() -> None:
+    result = result_of(horizon=1, n_windows=20, models={"naive": Naive(), "drift": Drift()})
+    [ax, _] = plot_forecasts(result).axes
+    lines = [c for c in ax.collections if isinstance(c, LineCollection)]
+    assert len(lines) == 2 and all(len(c.get_segments()) >= 20 for c in lines)
+    figure = Picture()
+    plot_error_by_step(figure.subplots(), result.scores(by=("model", "step")), "mase", model_styles(result))
+    figure.canvas.draw()
+    shown = [t.get_text() for t in figure.axes[0].get_xticklabels() if t.get_text()]
+    assert all(float(t) == int(t) for t in shown), shown
 
 
 @pytest.mark.parametrize(

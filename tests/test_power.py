@@ -52,6 +52,18 @@ def test_the_origins_needed_are_the_smallest_number_that_finds_the_effect(effect
     assert n == pytest.approx((2.8 * 8 / effect) ** 2, rel=0.2)
 
 
+def test_what_seeds_add_is_not_made_smaller_by_more_origins() -> None:
+    """The variance over 30 networks is 1: its root, 1 %, times 2.9 stays however many origins there are."""
+    lucky = (1.0, 29.0)
+    assert detectable_percent(APART, overlap=1, luck=lucky) > detectable_percent(APART, overlap=1)
+    endless = detectable_percent(APART, overlap=1, n_origins=10**6, luck=lucky)
+    assert endless == pytest.approx(detectable_error(29), rel=1e-3)
+    assert origins_needed(APART, 2.0, overlap=1, luck=lucky) == 0, "no number is enough"
+    n = origins_needed(APART, 4.0, overlap=1, luck=lucky)
+    assert n > origins_needed(APART, 4.0, overlap=1) > 0
+    assert detectable_percent(APART, overlap=1, n_origins=n, luck=lucky) <= 4.0
+
+
 def test_an_effect_out_of_reach_takes_no_number_of_origins() -> None:
     assert origins_needed(APART, 1e-4, overlap=1) == 0
     assert origins_needed(np.full(40, 3.0), 2.0, overlap=1) == 0

@@ -162,7 +162,7 @@ def test_failures_are_the_first_thing_said(undrawn: None) -> None:
 
 def test_without_failures_nothing_is_said_of_them(undrawn: None) -> None:
     page = Page(render_html(baselines(walks(("a",)))))
-    assert "Failures" not in page.text and page.words[0] == "How well do naive, seasonal_naive and drift forecast this?"
+    assert "Failures" not in page.text and page.words[0].endswith("forecast this better than drift?")
 
 
 @pytest.mark.slow

@@ -216,7 +216,7 @@ def test_the_conditional_test_is_only_for_models_estimated_anew_on_a_window_of_f
     for asked in (True, None):
         found = rolling.verdict("naive", conditional=asked).of("week")
         assert 0 < found.conditional_p < 1
-        assert f"which is better: {p_text(found.conditional_p)} (Giacomini-White)" in found.sentence
+        assert f"predictability of the better model: {p_text(found.conditional_p)} (Giacomini-White)" in found.sentence
     assert math.isnan(rolling.verdict("naive", conditional=False).of("week").conditional_p)
     assert math.isnan(result().verdict().of("bad").conditional_p), "this run is not of that kind"
 

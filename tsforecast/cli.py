@@ -201,6 +201,7 @@ def _stem(run: "RunConfig") -> str:
 
 def _study(run: "RunConfig", silent: bool) -> "Study":
     """Read the data, settle the folds, and say what was read."""
+    from tsforecast.reporting.words import counted
     from tsforecast.study import open_study
 
     study = open_study(run.data, run.recipes, run.plan, reading=run.reading, calendar=run.calendar)
@@ -209,8 +210,9 @@ def _study(run: "RunConfig", silent: bool) -> "Study":
         print(f"{study.name}: {len(panel)} series, {int(panel.lengths.sum()):,} steps")
         for note in panel.notes:
             print(f"  {note}")
-        apart = f"{plan.n_windows} origins, {plan.step_size} steps apart" if plan.n_windows != 1 else "1 origin"
-        print(f"{apart}; {plan.horizon} steps to forecast at each")
+        assert plan.n_windows is not None and plan.step_size is not None and plan.horizon is not None
+        apart = f", {counted(plan.step_size, 'step')} apart" if plan.n_windows != 1 else ""
+        print(f"{counted(plan.n_windows, 'origin')}{apart}; {counted(plan.horizon, 'step')} to forecast at each")
     return study
 
 

@@ -27,7 +27,7 @@ LEFT_OUT_WHERE_NARROW = ("RMSE", "sMAPE", "WQL", "in 95 %")
 
 def show_summary(result: BacktestResult) -> None:
     """The answer, what it rests on and the table of models, as the report has them."""
-    from tsforecast.reporting.answer import audit_line
+    from tsforecast.reporting.answer import NO_MASE, audit_line
     from tsforecast.reporting.findings import find
     from tsforecast.reporting.tables import summary_table
     from tsforecast.reporting.words import visible
@@ -48,6 +48,10 @@ def show_summary(result: BacktestResult) -> None:
     for evidence in findings.evidence:
         console.print(Text(f"{evidence.word}: {visible(evidence.sentence, 600)}"))
     console.print(Text(audit_line(findings.audit)))
+    if findings.placebo:
+        console.print(Text(f"Placebo: {visible(findings.placebo['sentence'], 600)}"))
+    if findings.metric == "mae":
+        console.print(Text(NO_MASE))
     console.print()
     console.print(table)
     console.print()

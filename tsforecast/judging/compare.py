@@ -22,6 +22,7 @@ from tsforecast.judging.mean_tests import (
     effective_t,
     giacomini_white,
     holm,
+    with_variance,
     worth,
 )
 from tsforecast.judging.power import MIN_ORIGINS, detectable_error, least_origins, origins_needed
@@ -138,7 +139,7 @@ def compare_all(
     p_values = np.array([c.p_value for c, *_ in found], dtype=np.float64)
     family = max(int((~np.isnan(p_values)).sum()), 1)
     judged = []
-    for (c, gains, test), adjusted in zip(found, holm(p_values), strict=True):
+    for (c, gains, test, spread), adjusted in zip(found, holm(p_values), strict=True):
         c = replace(c, p_adjusted=float(adjusted), models=family)
         alpha = LEVEL / family
         if test is not None and test.error > 0:
@@ -147,18 +148,19 @@ def compare_all(
         needed = 0
         if c.word in ("inconclusive", "too few origins"):
             goal = margin if c.word == "inconclusive" else max(abs(c.effect_percent), margin)
-            needed = origins_needed(gains, goal, overlap=overlap, alpha=alpha)
+            needed = origins_needed(gains, goal, overlap=overlap, luck=spread, alpha=alpha)
         judged.append(replace(c, sentence=c.sentence or sentence(c, needed, least_origins(overlap))))
     return tuple(judged)
 
 
 class _Weighed(NamedTuple):
-    """A comparison with its numbers (word and sentence only where there is no choice), the gains `[T]` in percent, and
-    the test that allows for all there is to allow for."""
+    """A comparison with its numbers (word and sentence only where there is no choice), the gains `[T]` in percent, the
+    test that allows for all there is to allow for, and the variance over seeds with its degrees of freedom."""
 
     comparison: Comparison
     gains: Floats
     test: MeanTest | None = None
+    luck: tuple[float, float] = (0.0, 1.0)
 
 
 def _weigh(
@@ -195,23 +197,23 @@ def _weigh(
 
     seeds = [luck[name] for name in (model, benchmark) if name in luck]
     extra = sum(s.variance for s in seeds) * (100 / level) ** 2
-    extra_df = min((len(s.means) - 1 for s in seeds), default=1)
+    spread = extra, float(min((len(s.means) - 1 for s in seeds), default=1))
     dm, effective = diebold_mariano(gains, overlap - 1), effective_t(gains, overlap)
-    tests = [_with_luck(test, extra, extra_df) for test in (dm, effective)]
+    tests = [_with_luck(test, *spread) for test in (dm, effective)]
     blank = replace(blank, worth_origins=float(worth(gains, overlap)))
     effect = blank.effect_percent
     if n < least_origins(overlap):
         few = n < _LEAST_RESAMPLED or n / overlap < _LEAST_RESAMPLED / 2
         low, high = (nan, nan) if few or gains.std() <= ROUNDING else bootstrap_interval(gains, overlap)
         if overlap > 1:  # a resample's own error takes its values for independent: 83 of 100 intervals would hold
-            reach = float(_reach(effective))
+            reach = float(effective.reach)
             low, high = min(low, effect - reach), max(high, effect + reach)
         low, high = (
             effect - math.hypot(effect - low, 2 * extra**0.5),
             min(effect + math.hypot(high - effect, 2 * extra**0.5), 100.0),
         )
-        return _Weighed(replace(blank, low_percent=low, high_percent=high, word="too few origins"), gains)
-    reach = float(np.max([_reach(test) for test in tests]))  # NaN if either is
+        return _Weighed(replace(blank, low_percent=low, high_percent=high, word="too few origins"), gains, None, spread)
+    reach = float(np.max([test.reach for test in tests]))  # NaN if either is
     weighed = replace(
         blank,
         low_percent=effect - reach,
@@ -221,7 +223,7 @@ def _weigh(
         equivalence_p=float(np.max([_beyond(test, margin) for test in tests])),
         conditional_p=giacomini_white(gains, overlap - 1)[1] if conditional else nan,
     )
-    return _Weighed(weighed, gains, tests[1])
+    return _Weighed(weighed, gains, tests[1], spread)
 
 
 def _word(c: Comparison) -> str:
@@ -233,22 +235,15 @@ def _word(c: Comparison) -> str:
 
 
 def _with_luck(test: MeanTest, variance: float, df: float) -> MeanTest:
-    """The test with the variance over seeds added (degrees of freedom: Welch 1947, Satterthwaite 1946)."""
+    """The test with the variance over seeds added."""
     from scipy.special import stdtr
 
     if variance <= 0 or not test.error > 0:
         return test
-    both = test.error**2 + variance
-    freedom = both**2 / (test.error**4 / test.df + variance**2 / df)
-    t = test.mean / np.sqrt(both)
-    return MeanTest(test.mean, np.sqrt(both), t, freedom, np.asarray(2 * stdtr(freedom, -abs(t))))
-
-
-def _reach(test: MeanTest) -> float:
-    """Half the width of the 95 % interval."""
-    from scipy.special import stdtrit
-
-    return float(test.error * stdtrit(test.df, 1 - LEVEL / 2)) if test.df > 0 else math.nan
+    error, freedom = with_variance(float(test.error), float(test.df), variance, df)
+    t = test.mean / error
+    p_value = np.asarray(2 * stdtr(freedom, -abs(t)))
+    return MeanTest(test.mean, np.asarray(error), t, np.asarray(freedom), p_value)
 
 
 def _beyond(test: MeanTest, margin: float) -> float:

@@ -20,6 +20,7 @@ __all__ = [
     "effective_t",
     "giacomini_white",
     "holm",
+    "with_variance",
     "worth",
 ]
 
@@ -39,6 +40,22 @@ class MeanTest(NamedTuple):
     t: Floats
     df: Floats
     p_value: Floats
+
+    @property
+    def reach(self) -> Floats:
+        """Half the widths of the 95 % intervals; NaN where there is none."""
+        from scipy.special import stdtrit
+
+        return np.where(self.df > 0, self.error * stdtrit(np.maximum(self.df, 1.0), 0.975), np.nan)
+
+
+def with_variance(error: float, df: float, more: float, more_df: float) -> tuple[float, float]:
+    """A standard error and its degrees of freedom with the variance of something else added, known as well as `more_df`
+    degrees tell (Welch 1947, Satterthwaite 1946)."""
+    if more <= 0 or not error > 0:
+        return error, df
+    both = error**2 + more
+    return both**0.5, both**2 / (error**4 / df + more**2 / more_df)
 
 
 def diebold_mariano(differences: Floats, lags: int) -> MeanTest:

@@ -177,10 +177,15 @@ class _Copy:
         )
 
     @property
-    def flagged(self) -> bool:
+    def near(self) -> bool:
         """With one origin the last values of a series do not vary, and the correlations have no say."""
         closer = not (self.corr_before < VERY_HIGH or self.corr_before <= self.corr_now)
-        return self.skill <= NO_SKILL and closer and abs(self.slope) <= NO_SLOPE and self.size <= SMALL
+        return closer and abs(self.slope) <= NO_SLOPE and self.size <= SMALL
+
+    @property
+    def flagged(self) -> bool:
+        """Near to the last value, and no better."""
+        return self.near and self.skill <= NO_SKILL
 
     def sentence(self, model: str) -> str:
         """What the numbers say, and no more."""
@@ -196,7 +201,8 @@ class _Copy:
         facts += f"its predicted changes are {size} as large as the actual ones"
         if not self.flagged:
             but = "" if self.skill > NO_SKILL else ", but comes no closer"
-            return f"{model} does not repeat the last value{but}: {facts} and follow them with {slope}."
+            word = "says little more than" if self.near else "does not repeat"
+            return f"{model} {word} the last value{but}: {facts} and follow them with {slope}."
         facts += f" and do not follow them ({slope})"
         if math.isfinite(self.corr_before + self.corr_now):
             facts += f"; it is nearer to the last value (correlation {self.corr_before:.3f}) than to what came "

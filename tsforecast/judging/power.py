@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from tsforecast.judging.mean_tests import MIN_APART, worth
+from tsforecast.judging.mean_tests import MIN_APART, with_variance, worth
 
 __all__ = [
     "MIN_ORIGINS",
@@ -44,13 +44,20 @@ def detectable_error(df: float, *, power: float = POWER, alpha: float = 0.05) ->
 
 
 def detectable_percent(
-    gains: Floats, *, overlap: int, n_origins: int | None = None, power: float = POWER, alpha: float = 0.05
+    gains: Floats,
+    *,
+    overlap: int,
+    n_origins: int | None = None,
+    luck: tuple[float, float] = (0.0, 1.0),
+    power: float = POWER,
+    alpha: float = 0.05,
 ) -> float:
     """The smallest true improvement, in percent, that these origins would find with this power.
 
     gains      `[T]`, percent of the benchmark's loss gained at each origin: they tell the variance and autocorrelation
     overlap    how many origins forecast the same step
     n_origins  for another number of origins than T, of the same kind
+    luck       what no number of origins makes smaller: the variance over seeds, and its degrees of freedom
     alpha      level of the test; 0.05 / K where it is one of K (Holm's first step)
 
     NaN where too few origins are left, or nothing varies.
@@ -61,21 +68,28 @@ def detectable_percent(
     apart = float(worth(gains, overlap)) * n / len(gains)
     if apart < MIN_APART:
         return math.nan
-    error = float(gains.std()) / math.sqrt(apart - 1)
-    return error * detectable_error(apart - 1, power=power, alpha=alpha) if error > 0 else math.nan
+    error, df = with_variance(float(gains.std()) / math.sqrt(apart - 1), apart - 1, *luck)
+    return error * detectable_error(df, power=power, alpha=alpha) if error > 0 else math.nan
 
 
 def origins_needed(
-    gains: Floats, effect_percent: float, *, overlap: int, power: float = POWER, alpha: float = 0.05
+    gains: Floats,
+    effect_percent: float,
+    *,
+    overlap: int,
+    luck: tuple[float, float] = (0.0, 1.0),
+    power: float = POWER,
+    alpha: float = 0.05,
 ) -> int:
     """How many origins, as far apart as these, find a true improvement of this many percent with this power.
 
-    At least the number without which there is no p-value; 0 where no number up to a million is enough, or where the
-    variance is not known.
+    At least the number without which there is no p-value; 0 where no number up to a million is enough, such as where
+    the luck of training hides it, or where the variance is not known.
     """
 
     def enough(n: int) -> bool:
-        return detectable_percent(gains, overlap=overlap, n_origins=n, power=power, alpha=alpha) <= effect_percent
+        found = detectable_percent(gains, overlap=overlap, n_origins=n, luck=luck, power=power, alpha=alpha)
+        return found <= effect_percent
 
     return fewest(enough, least_origins(overlap))
 

@@ -43,6 +43,8 @@ def _found(c: Comparison, needed: int) -> str:
     if math.isnan(c.detectable_percent):
         return ""
     takes = f"; detecting {c.margin_percent:g} % takes about {needed:,}" if needed > c.n_origins else ""
+    if needed == 0 and c.seeds > 1:
+        takes = f"; networks differ so much by their seeds that {c.margin_percent:g} % takes more of them (n_seeds)"
     if c.detectable_percent > 100:
         return (
             f" Differences vary so much that {_origins(c.n_origins)} would not reliably detect even a forecast without "

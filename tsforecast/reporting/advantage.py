@@ -10,13 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from tsforecast.judging.cubes import Cube, Layout, cubes
+from tsforecast.judging.mean_tests import diebold_mariano, effective_t
 from tsforecast.results import BacktestResult
 
 __all__ = ["Advantage", "advantage"]
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_APART = 8  # origins' worth of information, below which an interval covers too little to be shown
+LEAST_APART = 8  # origins that do not overlap, below which an interval covers too little to be shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +27,8 @@ class Advantage:
     by_origin  `fold, cutoff, gain_percent, running_percent`: percent of the benchmark's mean loss, so that the mean
                gain is the effect of the comparison; `running_percent` is the mean up to that origin
     by_step    `step, gain_percent, low_percent, high_percent`: percent of the benchmark's loss at that step, with a
-               pointwise 95 % interval: a t interval over origins, which count for less where forecasts overlap;
-               NaN where they are worth fewer than 8
+               pointwise 95 % interval, as a comparison has it but for the luck of seeds: origins count for less where
+               forecasts overlap or go together; NaN where fewer than 8 do not overlap
     """
 
     model: str
@@ -87,17 +88,14 @@ def _gains(losses: Floats) -> Floats:
 
 
 def _by_step(losses: Floats, result: BacktestResult) -> pd.DataFrame:
-    from scipy.special import stdtrit
-
     gap, apart = int(result.facts["gap"]), int(result.facts["step_size"])
     rows = []
     for h in range(losses.shape[2]):
         at = losses[:, :, h]
         gains = _gains(at[:, np.isfinite(at).all(axis=0)])
         mean = float(gains.mean()) if len(gains) else np.nan
-        worth = len(gains) / -(-(h + 1 + gap) // apart)  # as many do not share a shock
-        reach = np.nan
-        if worth >= LEAST_APART and gains.std() > 0:
-            reach = float(stdtrit(worth - 1, 0.975) * gains.std() / np.sqrt(worth - 1))
-        rows.append((h + 1, mean, mean - reach, mean + reach))
+        overlap, reach = -(-(h + 1 + gap) // apart), np.nan
+        if len(gains) >= LEAST_APART * overlap and gains.std() > 0:
+            reach = float(np.max([diebold_mariano(gains, overlap - 1).reach, effective_t(gains, overlap).reach]))
+        rows.append((h + 1, mean, mean - reach, min(mean + reach, 100.0)))  # no error is smaller than none
     return pd.DataFrame(rows, columns=["step", "gain_percent", "low_percent", "high_percent"])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tsforecast.judging.compare import Comparison
 
 __all__ = [
+    "NO_MASE",
     "Evidence",
     "answers",
     "asked",
@@ -29,6 +30,8 @@ __all__ = [
     "question",
     "remarks",
 ]
+
+NO_MASE = "MASE is undefined here, so models are ranked by MAE, in the units of the data."
 
 
 class Evidence(NamedTuple):
@@ -231,5 +234,5 @@ def remarks(result: BacktestResult, metric: str) -> list[str]:
     if facts["freq"] == "bars":
         lines.append("A bar is one row of the data, such as a trading day: days without a row are not counted.")
     if metric == "mae":
-        lines.append("MASE is undefined here, so models are ranked by MAE, in the units of the data.")
+        lines.append(NO_MASE)
     return lines

@@ -26,7 +26,7 @@ class Contest(NamedTuple):
     verdict    every model against the benchmark
     baseline   that benchmark; None where none was named and no baseline was run
     role       what it is: "the benchmark" where it was named, else "the best baseline"
-    subjects   the models in question: the networks, or else all that are not baselines
+    subjects   the models in question: the networks, or else all that are not baselines, or else all but the benchmark
     main       the subject with the smallest error; the best model where there is no subject
     rivals     the best ARIMA and the best other model, which networks are held against too
     against_baseline, against_rivals   the comparisons, the second only of subjects
@@ -72,6 +72,8 @@ def contest(result: BacktestResult, ranked: Sequence[str]) -> Contest:
     baseline = verdict.benchmark if held else None
     networks = [m for m in result.models if kinds[m] == "network" and m != baseline]
     subjects = networks or [m for m in ranked if kinds[m] != "baseline" and m != baseline]
+    if held and not subjects:
+        subjects = [m for m in ranked if m != baseline]
     rivals = _rivals(ranked, kinds, baseline) if networks else []
     against_baseline = list(verdict.comparisons) if held else []
     against_rivals = [c for rival in rivals for c in result.comparisons(rival) if c.model in subjects]

@@ -70,9 +70,9 @@ class PerSeries:
         return [(self.names([place])[0], joined(whys)) for place, whys in picks.items()]
 
     def wins(self) -> list[tuple[str, int]]:
-        """On how many series each model has the smallest error (of equal ones the first), the most first."""
+        """On how many series each model has the smallest error (of equal ones each has it), the most first."""
         known = self.errors[:, ~np.isnan(self.errors).all(axis=0)]
-        counts = np.bincount(np.nanargmin(known, axis=0), minlength=len(known)).tolist()
+        counts = (known == np.nanmin(known, axis=0, initial=np.inf)).sum(axis=1).tolist()
         wins = [(model, count) for model, count in zip(self.result.models, counts, strict=True) if count]
         return sorted(wins, key=lambda pair: -pair[1])
 

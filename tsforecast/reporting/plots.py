@@ -46,6 +46,7 @@ Floats = npt.NDArray[np.float64]
 
 MOST_STEPS = 400  # forecast steps along one line of time
 MOST_DOTS = 80  # on a line of errors
+LONE = 5  # points of width: an interval of one step
 
 
 def plot_forecasts(
@@ -71,12 +72,13 @@ def plot_forecasts(
     if fold is not None:
         folds = [int(k) for k in _known(f"fold of series '{visible(unique_id, 60)}'", [fold], folds)]
     horizon, apart = int(result.facts["horizon"]), int(result.facts["step_size"])
-    folds = folds[:: max(-(-horizon // apart), 1)]
-    shown = folds[-max(MOST_STEPS // horizon, 2) :]
-    part_of = f", last {len(shown)} of {len(folds)} origins drawn" if len(shown) < len(folds) else ""
-    folds = shown
-    blank = 0 if apart * max(-(-horizon // apart), 1) == horizon else max(horizon // 6, 1)
+    of, every = len(folds), max(-(-horizon // apart), 1)
+    folds = folds[::every][-max(MOST_STEPS // horizon, 2) :]
+    part_of = f", {'last ' if every == 1 else ''}{len(folds)} of {of} origins drawn" if len(folds) < of else ""
+    gap = int(result.facts["gap"])
+    blank = 0 if apart * every == horizon else gap + max(horizon // 6, 1)
     starts = {k: i * (horizon + blank) for i, k in enumerate(folds)}
+    cuts = [start + 0.5 - gap for start in starts.values()]
     known = _before(result, table, unique_id, folds[0])
     figure = Picture(figsize=(WIDTH, 0.3 + 1.5 * len(models)))
     tall = figure.get_figheight()  # margins in inches: working them out takes longer than drawing
@@ -86,18 +88,18 @@ def plot_forecasts(
     for ax, model in zip(rows, models, strict=True):
         part = table[(table["model"] == model) & table["fold"].isin(folds)]
         tidy(ax)
-        truth = _truth(part, starts, horizon, known, result.facts["gap"], blank)
+        truth = _truth(part, starts, horizon, known, gap, blank)
         ax.plot(*truth, color=INK, lw=0.9, marker=dot(horizon), ms=3)
         _draw_forecasts(ax, part, starts, horizon, styles[model])
-        for start in starts.values():
-            ax.axvline(start + 0.5, color="#9a9a9a", lw=0.7, ls=(0, (2, 2)))
+        for cut in cuts:
+            ax.axvline(cut, color="#9a9a9a", lw=0.7, ls=(0, (2, 2)))
         if part["forecast"].isna().all():
             ax.text(0.99, 0.86, "no forecast", transform=ax.transAxes, ha="right", fontsize=9, color="#777777")
         title(ax, visible(model, 60), styles[model].colour)
     limit(rows[0], np.concatenate([known, table["y"].to_numpy(dtype=float)]))
     cutoffs = table.groupby("fold")["cutoff"].first()
-    label_times(rows[-1], [start + 0.5 for start in starts.values()], moments(cutoffs[k] for k in folds))
-    rows[0].set_xlim(0.5 - min(len(known), horizon * 3), max(starts.values()) + horizon + 0.7)
+    label_times(rows[-1], cuts, moments(cutoffs[k] for k in folds))
+    rows[0].set_xlim(cuts[0] - min(len(known), horizon * 3), max(starts.values()) + horizon + 0.7)
     corner = visible(unique_id, 60) + part_of
     rows[0].set_title(corner, loc="right", fontsize=9, color="#555555", parse_math=False, y=1, pad=3)
     return figure
@@ -143,14 +145,17 @@ def _draw_forecasts(ax: Axes, part: pd.DataFrame, starts: Mapping[int, int], hor
         ends = [quantile_column(q) for q in level_quantiles(percent)]
         if set(ends) <= set(part.columns):
             low, high = (_broken(part[name], horizon) for name in ends)
-            ax.fill_between(x, low, high, color=style.colour, alpha=alpha, lw=0)
+            if horizon == 1:  # a band over one step has no width
+                ax.vlines(x, low, high, color=style.colour, alpha=2 * alpha, lw=LONE)
+            else:
+                ax.fill_between(x, low, high, color=style.colour, alpha=alpha, lw=0)
     ax.plot(x, _broken(part["forecast"], horizon), color=style.colour, lw=1.6, marker=dot(horizon), ms=3)
 
 
 def plot_error_by_step(ax: Axes, scores: pd.DataFrame, metric: str, styles: Mapping[str, Style]) -> None:
     """Error against the step of the horizon, a line per model: `scores` by model and step."""
     _error_lines(ax, scores, "step", metric, styles)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     tidy(ax, "step of the horizon", metric.upper())
     limit_errors(ax, scores[metric])
     legend(ax, styles)

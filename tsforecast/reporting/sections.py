@@ -46,7 +46,10 @@ def sections(f: Findings, drawing: Drawing | None = None) -> list[Section]:
         Section(
             "undefined",
             "Scores without a value",
-            ["They are missing from the average of that score, and from no other."],
+            [
+                "They are missing from the average of that score, and from no other. WAPE and WQL are ratios of sums, "
+                "in which an origin without any size still counts with its error."
+            ],
             [tables.undefined_table(f.undefined)] if len(f.undefined) else [],
             prose=True,
         ),
@@ -57,8 +60,11 @@ def sections(f: Findings, drawing: Drawing | None = None) -> list[Section]:
 
 
 def _failures(f: Findings) -> Section:
-    scored = f"{f.summary['n'].iloc[0]:,} of {f.n_tasks:,} series × origins are scored."
+    n = int(f.summary["n"].max())
+    scored = f"{n:,} of {f.n_tasks:,} series × origins are scored."
     why = "Where a model failed, the other models are not scored either, so that none gains by failing: "
+    if n == f.n_tasks:
+        why = "A model that failed everywhere has no scores, and takes none from the others: "
     found = [tables.failure_table(f.failures)] if len(f.failures) else []
     return Section("failures", "Failures", [why + scored], found, prose=True)
 
@@ -73,8 +79,8 @@ def _verdict(f: Findings, drawing: Drawing | None) -> list[Section]:
             [
                 "Its gain in percent of the opponent's mean error: above 0 it is the better one. By origin: a bar for "
                 "each, of the mean error of all; the line is the mean so far. By step of the horizon: the band is the "
-                "95 % interval of each step by itself, a t interval over origins (none below 8), so that one in twenty "
-                "misses the true gain by luck."
+                "95 % interval of each step by itself (none below 8 origins that do not overlap); the luck of training "
+                "is in the verdict alone."
             ],
             [tables.gain_table(a) for a in f.advantages],
             folded=True,
@@ -183,6 +189,6 @@ def _series(f: Findings) -> Section:
 def _wins(f: Findings) -> str:
     """Which model has the smallest error on how many series."""
     wins = f.by_series.wins()
-    if not wins:
+    if not wins or len(f.by_series) == 1:
         return ""
     return f"The smallest error is that of {joined(f'{visible(m)} on {k:,}' for m, k in wins)}."

@@ -73,7 +73,7 @@ def dot(points: int) -> str | None:
 def tidy(ax: Axes, xlabel: str = "", ylabel: str = "") -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color("#9a9a9a")
-    ax.yaxis.get_offset_text().set(horizontalalignment="right", fontsize=7.5)  # 1e9: beside the title, not under it
+    ax.yaxis.get_offset_text().set(horizontalalignment="right", fontsize=7.5, x=-0.01)  # 1e9: not under the title
     ax.tick_params(labelsize=8, color="#9a9a9a", labelcolor="#333333", length=3)
     ax.grid(axis="y", color=FAINT, lw=0.5)
     ax.set_axisbelow(True)

@@ -57,7 +57,7 @@ def summary_table(findings: Findings) -> Table:
         (
             "MASE",
             "mase",
-            "mean absolute error divided by that of repeating the last season in the past: below 1 beats it",
+            "mean absolute error, divided by the mean change from season to season (or step to step) in the past",
         ),
         ("MAE", "mae", "mean absolute error, in the units of the data"),
         ("RMSE", "rmse", "root of the mean squared error, in the units of the data: large misses weigh more"),
@@ -69,21 +69,22 @@ def summary_table(findings: Findings) -> Table:
         (
             "WQL",
             "wql",
-            "error of all forecast quantiles together, relative to the size of the data: judges the intervals too",
+            "error of the nine deciles together, relative to the size of the data: judges the intervals up to 80 % too",
         ),
     ]
+    scaled = "scaled " if findings.metric == "mase" else ""
     columns: list[tuple[str, list[Cell], str]] = []
     columns += [(head, _smallest(table[key]), meaning) for head, key, meaning in errors if key in table]
     if findings.baseline:
         columns[1:1] = [
             (f"error against {rival}", _gains(table),
-             f"difference of the scaled error to {rival}, {findings.role}; negative is smaller. Below "
+             f"difference of the {scaled}error to {rival}, {findings.role}; negative is smaller. Below "
              "it the 95 % interval, from a bootstrap where origins are few"),
             ("verdict", _words(table, findings.baseline),
              "better or worse: a paired test over origins says so, after a correction for the number of models; "
              f"equivalent: two tests place the difference within {findings.verdict.margin:g} %; neither is given below "
-             f"{findings.needed_origins} origins. Below it the corrected p-value, and at how many origins the error is "
-             "smaller"),
+             f"{findings.needed_origins} origins, unless all errors are the same. Below it the corrected p-value, and "
+             "at how many origins the error is smaller"),
         ]  # fmt: skip
     for level in (80, 95):
         if f"coverage_{level}" in table:

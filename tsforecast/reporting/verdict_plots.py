@@ -93,6 +93,6 @@ def plot_gain_by_step(ax: Axes, gains: pd.DataFrame, benchmark: str, style: Styl
         ax.plot([step[0], step[0]], [low[0], high[0]], color=style.colour, lw=1.2)
     ax.plot(step, gains["gain_percent"], color=style.colour, lw=1.6, marker="o" if len(step) <= 24 else None, ms=3.5)
     ax.axhline(0, color="#777777", lw=0.9)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     tidy(ax, "step of the horizon", "gain, percent")
     title(ax, f"against {visible(benchmark, 40)}, by step", INK)

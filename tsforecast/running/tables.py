@@ -30,7 +30,7 @@ T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 Answered = tuple[Fold, Forecast]
 
-HISTORY_SERIES = 12  # as many as a report plots
+HISTORY_SERIES = 2_000  # of others, where a report plots one, it shows no past
 BLOCK = 2048  # series whose past is looked at together
 BATCH = 1 << 12  # rows of the table of forecasts that are made together
 
