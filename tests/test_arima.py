@@ -233,3 +233,16 @@ def test_a_series_whose_start_has_no_variance_gets_a_model_as_others_do() -> Non
     data = panel(short, walk(60), season_length=4)
     found = ARIMA(order=(1, 1, 1), seasonal_order=(1, 0, 1)).fit(data, 2).predict(data)
     assert np.isfinite(found.point).all() and not found.failures
+
+
+def test_a_shop_that_is_closed_on_one_day_of_the_week_has_a_model() -> None:
+    """A seasonal difference would need the Sunday before, which nobody ever saw."""
+    t, rng = np.arange(140), np.random.default_rng(0)
+    sales = 20 + np.array([9.0, 1, 2, 4, 3, 12, 0])[t % 7] + rng.normal(size=140)
+    open_, closed = sales.copy(), np.where(t % 7 == 6, np.nan, sales)
+    data = panel(open_, closed, season_length=7)
+    recipe = AutoARIMA(max_p=1, max_q=1, max_P=1, max_Q=0)
+    found = recipe.fit(data, 7).predict(data)
+    assert not found.failures and np.isfinite(found.point).all()
+    told = {key: note for key, note in found.notes if "never observed" in note}
+    assert told == {"s1": "no seasonal difference: 1 of 7 phases of the season were never observed"}

@@ -16,7 +16,7 @@ from tsforecast.contract import QUANTILES, Forecast, Forecaster
 from tsforecast.errors import ConfigError
 from tsforecast.floor import has_floor
 from tsforecast.frequency import Frequency
-from tsforecast.models.naive import Drift, Naive, SeasonalNaive
+from tsforecast.models.naive import NEVER, Drift, Naive, SeasonalNaive
 from tsforecast.panel import Panel, View
 
 EVERY = [Naive(), SeasonalNaive(), Drift()]
@@ -98,10 +98,15 @@ def test_a_series_with_too_little_in_it_fails_with_a_reason_and_its_neighbours_d
     assert answer.failures[1].reason == "too few observed values: 0 in 3 steps"
 
 
-def test_a_phase_that_was_never_observed_is_a_failure_and_not_another_phase() -> None:
-    past = panel([1, NAN, 2, NAN, 3, NAN], season_length=2)
-    answer = SeasonalNaive().fit(past, 2).predict(past)
-    assert answer.failures[0].reason == "too few observed values: 3 in 6 steps"
+def test_a_phase_that_was_never_observed_gets_the_last_value_and_a_note() -> None:
+    """A shop that is closed every other day has forecasts of the days on which it is open; what is said of the others
+    is never scored."""
+    past = panel([1, NAN, 2, NAN, 4, NAN], [1, 9, 2, 9, 4, 9], season_length=2)
+    answer = SeasonalNaive().fit(past, 4).predict(past)
+    np.testing.assert_array_equal(answer.point, [[4, 4, 4, 4], [4, 9, 4, 9]])
+    assert answer.notes == (("s0", NEVER),) and not answer.failures
+    short = panel([1, NAN], season_length=2)  # the control: no season has passed, so nobody knows
+    assert SeasonalNaive().fit(short, 2).predict(short).failures[0].reason == "too short: has 2 steps, needs 3"
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:

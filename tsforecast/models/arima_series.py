@@ -92,6 +92,10 @@ def fit_series(y: Floats, x: Floats, m: int, max_length: int, choice: Order | Bo
     if isinstance(choice, Bounds):
         full = _filled((y - np.median(seen)) / scale, m)
         slopes = np.linalg.lstsq(x - x.mean(axis=0), full - full.mean())[0]
+        unseen = m - len(np.unique(np.flatnonzero(np.isfinite(y)) % m))
+        if unseen and choice.D:  # the season before such a phase is never known
+            choice = replace(choice, D=0)
+            notes.append(f"no seasonal difference: {unseen} of {m} phases of the season were never observed")
         d, D = differences(full - x @ slopes, m, choice)
         plain = Order(0, d, 0, 0, D, 0, m)
     else:

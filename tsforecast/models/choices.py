@@ -89,7 +89,9 @@ def shown(past: Panel, windows: Windows, scaling: str, season: int, *, earlier: 
     """The same, with nothing measured but the smoothing: "auto" is standard, and weeks or years are seen where it is
     said and there are any."""
     transform = parse_transform(PLAIN if scaling == AUTO else scaling, season_length=past.season_length)
-    found = windows, Encoding.of(past, transform, season, windows.values.device)
+    lacking = max(season - windows.input_size, 0)
+    own = replace(Encoding.of(past, transform, season, windows.values.device), preceding=lacking)
+    found = replace(windows, preceding=lacking), own
     found = with_smoothing(past, *found) if earlier else found
     return _with_before(past, *found) if before else found
 
@@ -106,7 +108,7 @@ def _before(past: Panel, horizon: int, season: int) -> Weeks | Years | None:
     """Earlier weeks where the season is a day; earlier years of days, of which the longest series has two, where the
     horizon is a week or more: what comes sooner a context tells."""
     longest, cycle = int(past.lengths.max()), past.season_length
-    if has_daily_cycle(cycle):
+    if has_daily_cycle(past):
         return Weeks(cycle, season, max(min(WEEKS, longest // (7 * cycle)), 1))
     week = week_of_days(past.freq)
     if week == 0:
@@ -128,7 +130,7 @@ def with_smoothing(past: Panel, windows: Windows, encoding: Encoding) -> Shown:
     maps: load of a transformer, 1,800 hours, .771 and .711, ETTh1 MSE .677 and .671, weather .612 and .616.
     """
     season, size = past.season_length, windows.input_size
-    daily = has_daily_cycle(season)
+    daily = has_daily_cycle(past)
     reach = SEASONS * season
     if season == 1 or (size >= reach and not daily):
         return windows, encoding

@@ -56,7 +56,7 @@ class Combination:
     def of(cls, past: Panel, windows: Windows, encoding: Encoding) -> Combination | None:
         """With the models that the windows of the later half of `past` follow; None where earlier years have a say, of
         whose cycles such models know nothing, and where the horizon is more than half of what they look back at."""
-        season, daily = past.season_length, has_daily_cycle(past.season_length)
+        season, daily = past.season_length, has_daily_cycle(past)
         wanted = max(SEASONS * season, HORIZONS * windows.horizon, LEAST_STEPS)
         wanted = min(DAYS * season, MOST_HOURS) if daily else min(wanted, MOST_STEPS)
         whole = -(-int(past.lengths.max()) // season) * season
@@ -66,7 +66,7 @@ class Combination:
             return None
         origins, floors = every_origin((past.starts + past.ends + 1) // 2, past.ends + 1, past.starts, FOLLOWED)
         places = origins.to(windows.values.device), floors.to(windows.values.device)
-        preceding = max(steps - windows.input_size, 0)
+        preceding = max(steps - windows.input_size, encoding.preceding)
         batch = replace(windows, preceding=preceding).gather(*places)
         history = _history(batch, encoding.encode(batch), steps)
         structural = StructuralMean.of(history, season, windows.horizon, daily=daily)
@@ -87,9 +87,10 @@ class Combination:
         return (found - point).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
     def beside_map(self, windows: Windows, encoding: Encoding, solved: Solved) -> Combination | None:
-        """Beside a linear map; None where that is worse on what is held out of it."""
+        """Beside a linear map; None where that is worse on what is held out of it. Where nothing is, it is made unless
+        the season is a day, or something is known ahead, of which the map knows and structural models do not."""
         if solved.early is None or solved.late is None:
-            return None if self.daily else self
+            return None if self.daily or encoding.futr_mean.numel() else self
         early = solved.early
 
         def point(seen: Encoded) -> Tensor:
@@ -145,7 +146,7 @@ def forecast_combined(
         season=encoding.cycle,
         levels=levels,
         earlier=encoding.earlier,
-        preceding=0 if combined is None else combined.preceding,
+        preceding=encoding.preceding if combined is None else combined.preceding,
         remarks=(told if combined is None else f"{told}; {combined.told}", remark),
         device=device,
     )

@@ -79,6 +79,8 @@ class Encoding:
                 smoothing
     drawn_in    a value of a context that is far out, as where a sensor failed, counts as if it lay at the fence of the
                 others (winsorizing); so does what lies just before it. Other weeks and years have their own levels
+    preceding   steps before the context that the naive forecast looks at too: what a context shorter than a season
+                lacks of it
     """
 
     transform: Transform
@@ -90,6 +92,7 @@ class Encoding:
     before: Weeks | Years | None = None
     earlier: Earlier = NOTHING
     drawn_in: bool = False
+    preceding: int = 0
 
     @classmethod
     def of(cls, past: Panel, transform: Transform, season: int, device: torch.device | str = "cpu") -> Encoding:
@@ -175,6 +178,8 @@ class Encoding:
     def _naive(self, batch: Batch, scale: Scale) -> Tensor:
         """The naive forecast in scaled units `[B, H, 1]`, float64."""
         context, horizon = batch.context, batch.futr.shape[1] - batch.context.shape[1]
+        if self.preceding:
+            context = torch.cat([batch.preceding[:, -self.preceding :], context], dim=1)
         if self.season == 0:
             return context.new_zeros(len(context), horizon, 1, dtype=torch.float64)
         phases = last_of_phase(context, self.season)

@@ -31,7 +31,7 @@ def look_back(past: Panel, horizon: int, scaling: str, season: int, *, earlier: 
 
     scaling, season, earlier   what the map sees, as in `choices.encoded`; "auto" is standard here
     """
-    usual, daily = context_size(past, horizon), has_daily_cycle(past.season_length)
+    usual, daily = context_size(past, horizon), has_daily_cycle(past)
 
     def error(size: int) -> float:
         windows = Windows.of(past, size, horizon)

@@ -30,6 +30,9 @@ class Rule(Protocol):
     def forecast(self, past: Panel, future: Future) -> Forecast: ...
 
 
+NEVER = "the last value at phases of the season that were never observed"
+
+
 @dataclass(frozen=True, eq=False)
 class FromPast(FittedModel):
     """What a rule is once fitted: the rule. Every number comes from the past that a forecast is made from."""
@@ -74,8 +77,9 @@ class SeasonalNaive:
 
     season_length  steps in a season; None takes the panel's. With 1 it is the naive forecast.
 
-    Where that value was not observed, the same phase one more season back is taken. Spread: the root mean square of
-    seasonal changes, times the root of the number of seasons since that value.
+    Where that value was not observed, the same phase one more season back is taken, and for a phase that was never
+    observed, such as the day on which a shop is closed, the last value. Spread: the root mean square of seasonal
+    changes, times the root of the number of seasons since that value (of all, for such a phase).
     """
 
     season_length: int | None = None
@@ -98,9 +102,13 @@ class SeasonalNaive:
         m = self.season_length or past.season_length
         steps = np.arange(future.horizon)
         season, age = _last_season(past, m)
-        point = season[:, steps % m]
+        never = ~np.isfinite(season) & (past.lengths > m)[:, None]
+        last = values_at(past, observed_rows(past)[1])
+        point = np.where(never, last[:, None], season)[:, steps % m]
         spread = np.sqrt(past.mean_change(m, power=2)[:, None] * (steps // m + age[:, steps % m]))
-        return _normal(past, future, self.quantiles, point, spread, needed=m + 1)
+        found = _normal(past, future, self.quantiles, point, spread, needed=m + 1)
+        told = np.flatnonzero((never[:, steps % m] & np.isfinite(found.point)).any(axis=1))
+        return replace(found, notes=tuple((past.ids[i], NEVER) for i in told.tolist()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ MOST_TOKENS, ENOUGH_TOKENS, LEAST_TOKENS = 32, 7, 4
 LEAST_WINDOWS = 10
 MOST_CONTEXT = 2_100  # of several days: the closed form takes the cube of it, over ten minutes for a week of minutes
 WEEKS = 52  # the season of weekly data: a year
+LEAST_OF_DAY, LONG = 4, 20  # steps of a day: six hours each; of a season that is one, where no clock tells
 
 
 def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
@@ -36,7 +37,7 @@ def context_size(past: Panel, horizon: int, times: float = 1.0) -> int:
     (monthly), 3.2 and 3.5 (yearly); values inside its 80 % interval 70 and 53 %, 62 and 25 %.
     """
     m = past.season_length
-    daily = has_daily_cycle(m)
+    daily = has_daily_cycle(past)
     days = 14 if m <= 50 else max(min(7, MOST_CONTEXT // m), 1)
     wanted = int(times * (days * m if daily else max(2 * horizon, (3 if m >= 12 else 4) * m)))
     return with_room(past, horizon, wanted)
@@ -54,9 +55,11 @@ def with_room(past: Panel, horizon: int, wanted: int) -> int:
     return int(sizes[-1])
 
 
-def has_daily_cycle(season_length: int) -> bool:
-    """Whether the season is a day of hours or minutes: long, and not the weeks of a year."""
-    return season_length >= 20 and season_length != WEEKS
+def has_daily_cycle(past: Panel) -> bool:
+    """Whether the season is a day of hours or minutes: by the clock, or long and not the weeks of a year."""
+    m, freq = past.season_length, past.freq
+    by_clock = freq.kind == "fixed" and m * freq.step == DAY and m >= LEAST_OF_DAY
+    return by_clock or (m >= LONG and m != WEEKS)
 
 
 def week_of_days(freq: Frequency) -> int:

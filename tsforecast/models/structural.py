@@ -32,6 +32,7 @@ LIKELIHOOD, POWER = 0.5, 10.0  # what one-step errors count, and what those over
 ROUNDS = 40  # of the prior
 DOUBT = 3.0  # windows that say nothing of which models there are, beside those that do
 KEPT, KEPT_OF_DAYS, LEAST = 24, 8, 0.005  # models that have a say: at most, and their share before a series is seen
+EARLY = 12.0  # steps that those count as together of which not all models can say something: a season of months
 EXACT = 1e-4  # of a window's deviation: errors below it are as good as none
 HELD, WINDOWS = 4_000_000, 300  # values that are worked on at once, with about so many windows
 COLUMNS = 8
@@ -59,10 +60,10 @@ class StructuralMean:
         """The models that windows x `[B, T]` follow, and how often (empirical Bayes: the prior under which what was
         seen of all of them is most likely). `daily`: the season is a day of hours or minutes."""
         every = candidates_of_days(season, x.shape[1]) if daily else candidates(season)
-        seen = _Seen.of(x, season)
+        seen, common = _Seen.of(x, season), _Common.of(every)
         told = []
         for some in _parts(every, x.shape[1]):
-            judge = _rough(some, x.shape[1], horizon)
+            judge = _rough(some, common, x.shape[1], horizon)
             told.append(judge.say(seen, judge.new_in(seen)))
         logs, prior = torch.cat(told), torch.full((len(every),), 1 / len(every), dtype=torch.float64, device=x.device)
         for _ in range(ROUNDS):
@@ -105,7 +106,7 @@ class _Kept(NamedTuple):
 @lru_cache(maxsize=2)
 def _kept(models: tuple[Structural, ...], steps: int, horizon: int) -> _Kept:
     lower = _lower(models, steps + horizon)
-    judge = _Judge.of(models, lower[:, :steps, :steps], horizon, ASKED)
+    judge = _Judge.of(models, _Common.of(models), lower[:, :steps, :steps], horizon, ASKED)
     ahead = judge.new[:, :, :steps] @ lower[:, steps:, :steps].mT
     return _Kept(judge, _in_eights(lower[:, :, :steps].mT), _in_eights(ahead))
 
@@ -129,9 +130,9 @@ def _parts(models: list[Structural], steps: int) -> Iterator[tuple[Structural, .
 
 
 @lru_cache(maxsize=4)  # parts: all of them for what is fitted again and again on the same grid
-def _rough(models: tuple[Structural, ...], steps: int, horizon: int) -> _Judge:
+def _rough(models: tuple[Structural, ...], common: _Common, steps: int, horizon: int) -> _Judge:
     """What judges models while they are looked for."""
-    return _Judge.of(models, _lower(models, steps), horizon, ROUGHLY)
+    return _Judge.of(models, common, _lower(models, steps), horizon, ROUGHLY)
 
 
 class _Seen(NamedTuple):
@@ -169,6 +170,28 @@ class _Seen(NamedTuple):
         return cls(y / scale, steps, level, scale)
 
 
+class _Common(NamedTuple):
+    """Where models that are weighed together can all say something.
+
+    A model without a season begins a season earlier, and a likelihood over more steps is no measure beside one over
+    fewer: with three years of weeks it was believed for its first year. So what comes before counts as EARLY steps.
+    """
+
+    first: int  # the first step of which all can
+    fewest: int  # steps that must have been seen for it
+
+    @classmethod
+    def of(cls, models: Sequence[Structural]) -> _Common:
+        return cls(max(one.first for one in models), max(one.fewest for one in models))
+
+    def counted(self, steps: Tensor, total: int) -> Tensor:
+        """What each of so many steps counts `[B, T]`, in windows of which the first `steps` `[B, 1]` are seen."""
+        place = torch.arange(total, device=steps.device)
+        less = min(1.0, EARLY / max(self.first - FEWEST + 1, 1))
+        early = (place < self.first) & (steps >= self.fewest)
+        return torch.where(early, less, 1.0).double() * (place < steps)
+
+
 class _Judge(NamedTuple):
     """What tells how well each of K models would have forecast T steps that were seen."""
 
@@ -179,9 +202,10 @@ class _Judge(NamedTuple):
     targets: Tensor  # [A], which these are
     able: Tensor  # [K, A] whether a model could make them
     fewest: Tensor  # [K, 1] steps that must have been seen
+    common: _Common  # with whatever models they are weighed
 
     @classmethod
-    def of(cls, models: Sequence[Structural], lower: Tensor, horizon: int, most: int) -> _Judge:
+    def of(cls, models: Sequence[Structural], common: _Common, lower: Tensor, horizon: int, most: int) -> _Judge:
         """Of models with these factors `[K, T, T]`, asked for about so many forecasts."""
         steps = lower.shape[1]
         new = torch.linalg.solve_triangular(lower, torch.eye(steps, dtype=torch.float64), upper=False)
@@ -202,6 +226,7 @@ class _Judge(NamedTuple):
             targets,
             (origins >= firsts).double(),
             torch.tensor([[one.fewest] for one in models]),
+            common,
         )
 
     def new_in(self, seen: _Seen) -> Tensor:
@@ -212,8 +237,9 @@ class _Judge(NamedTuple):
         """The logarithm of what each model has to say `[K, B]`, by its errors one step ahead (a likelihood of which the
         deviation is not known) and over the horizon."""
         device, total = new.device, new.shape[2]
-        sizes, begun, asked, targets, able, fewest = (table.to(device) for table in self[1:])
-        there = (torch.arange(total, device=device) < seen.steps).double()  # [B, T]
+        tables = self.sizes, self.begun, self.asked, self.targets, self.able, self.fewest
+        sizes, begun, asked, targets, able, fewest = (table.to(device) for table in tables)
+        there = self.common.counted(seen.steps, total)  # [B, T]
         count = begun @ there.T  # [K, B]
         mean = (new.abs() * begun.unsqueeze(1)).mul_(there).sum(2) / count.clamp_min(1)
         sized = (there @ _in_eights(sizes.T))[:, : len(sizes)].T
