@@ -194,6 +194,6 @@ def test_a_horizon_in_words(steps: int, freq: str, words: str) -> None:
 
 def test_numbers_of_a_column_share_their_decimals_unless_magnitudes_forbid() -> None:
     assert column([0.8123, 0.9, 3.884]) == ["0.812", "0.900", "3.884"]
-    assert column([1234.5, 999.9, None]) == ["1,234", "1,000", "–"] or column([1234.5, 999.9, None])[2] == "–"
+    assert column([1234.5, 999.9, None]) == ["1,234", "1,000", "–"]
     assert column([1e-9, 5.0]) == ["1.000e-09", "5.000"]
     assert moment(pd.Timestamp("2024-01-01 23:00", tz="Europe/Berlin")) == "2024-01-01 23:00"

@@ -11,11 +11,12 @@ from cases import DAILY, SMALL, panel, sensors
 from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 from torch import Tensor
 
+from tsforecast.models import smoothing
 from tsforecast.models.choices import with_smoothing
 from tsforecast.models.encoding import Encoding
 from tsforecast.models.linear import Ridge
 from tsforecast.models.recurrent import LSTM
-from tsforecast.models.smoothing import Smoothing
+from tsforecast.models.smoothing import Smoothing, pattern
 from tsforecast.panel import Panel, View
 from tsforecast.transforms import Standard, parse_transform
 from tsforecast.windows import NOTHING, Earlier, Windows
@@ -66,6 +67,33 @@ def test_gaps_are_no_observations() -> None:
     found = Smoothing(7, level=1.0, slope=1.0).forecast(rows(holes, np.where(t[:70] < 20, np.nan, series[:70])), 7)
     np.testing.assert_allclose(found[1], series[70:], atol=1e-9)  # a later beginning loses nothing
     assert np.abs(found[0].numpy() - series[70:]).max() < 0.8  # a season's mean without one of its steps is a bit off
+
+
+@pytest.mark.parametrize("missing", [0.1, 0.3, 0.5])
+def test_a_pattern_is_found_through_gaps(missing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weeks at levels of their own with one pattern, of which some days are missing: the pattern is known exactly, and
+    a week without its Sunday must not count as a better week."""
+    rng = np.random.default_rng(0)
+    week = np.array([4.0, 1, 0, -1, -2, 3, -5])
+    x = np.resize(week, 140) + np.repeat(rng.normal(scale=2, size=20), 7)
+    x[7:][rng.random(133) < missing] = np.nan  # the first week is whole
+    given = torch.from_numpy(x)[None]
+
+    def off() -> float:
+        found = pattern(given, ~given.isnan(), 7, 1.0)[0]
+        drift = np.polyfit(np.arange(7), found.numpy() - week, 1)  # of the levels, which the pattern leaves out
+        return float(np.abs(found.numpy() - week - np.polyval(drift, np.arange(7))).max())
+
+    assert off() < 0.5
+    monkeypatch.setattr(smoothing, "BALANCED", 0)  # the control: without the levels put right
+    assert off() > 0.5 or missing < 0.5
+
+
+def test_a_shop_that_closes_at_weekends_has_a_week() -> None:
+    x = np.resize(np.array([4.0, 1, 0, -1, 2, np.nan, np.nan]), 70)
+    given = torch.from_numpy(x)[None]
+    found = pattern(given, ~given.isnan(), 7, 1.0)[0].numpy()
+    np.testing.assert_allclose(found[:5] - found[:5].mean(), [2.8, -0.2, -1.2, -2.2, 0.8], atol=1e-9)
 
 
 def test_a_window_that_shows_no_season_or_nothing_at_all_has_no_forecast() -> None:

@@ -228,7 +228,7 @@ def plan(
     on_progress: Progress | None = None,
     **options: Unpack[Options],
 ) -> Prospect:
-    """What a backtest could find and would cost, before any network is trained.
+    """What a backtest could find and would cost, before it is run: cheap models are, and others for a few steps.
 
     data, models, prepare, threads, options
              as of `backtest`

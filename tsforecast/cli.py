@@ -139,7 +139,7 @@ def audit(
 @app.command()
 @settings_from(RUN)
 def plan(run: "RunConfig", as_json: Json = False) -> None:
-    """Say what a backtest could find and would cost, before any network is trained."""
+    """Say what a backtest could find and would cost, before it is run."""
     from tsforecast.study import plan_study
     from tsforecast.terminal import progress_bar, show_prospect
 

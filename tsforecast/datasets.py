@@ -47,7 +47,7 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def load_dataset(name: str, **options: Unpack[FrameOptions]) -> Panel:
-    """A bundled data set as a panel; `options` of `frames.read_frame` go before those it is usually read with.
+    """A bundled data set as a panel; `options` of `reading.frames.read_frame` go before those it is usually read with.
 
     Raises DataError for an unknown name.
     """

@@ -222,7 +222,7 @@ def _from_offset(offset: Any, sample: Times, tz: str | None) -> Frequency:
         return Frequency("fixed", 7 * DAY * offset.n, int(first.astype(np.int64)) % (7 * DAY * offset.n), tz=tz)
     months = {"Month": 1, "Quarter": 3, "Year": 12}
     for word, size in months.items():
-        if kind in (f"{word}Begin", f"{word}End", f"B{word}Begin", f"B{word}End") and not kind.startswith("B"):
+        if kind in (f"{word}Begin", f"{word}End"):
             step = size * offset.n
             month = int(first.astype("datetime64[M]").astype(np.int64))
             day = int((first.astype("datetime64[D]") - first.astype("datetime64[M]")).astype(np.int64)) + 1

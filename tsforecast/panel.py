@@ -73,7 +73,7 @@ class Panel:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame | pd.Series, **options: Any) -> Panel:
-        """A panel from a long frame, a wide frame or one Series: see `frames.read_frame` for the options and errors."""
+        """A panel from a long or wide frame or one Series; options and errors as of `reading.frames.read_frame`."""
         from tsforecast.reading.frames import read_frame
 
         return read_frame(frame, **options)

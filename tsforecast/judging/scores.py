@@ -28,9 +28,7 @@ SPOKEN = {"mse": "rmse", "msse": "rmsse"}
 """Metrics whose mean is taken before the root."""
 
 
-def score(
-    result: BacktestResult, by: Sequence[str] = ("model",), wanted: Collection[str] | None = None
-) -> pd.DataFrame:
+def score(result: BacktestResult, by: Sequence[str] = ("model",)) -> pd.DataFrame:
     """Every metric per group of `by`, which names some of model, unique_id, fold, step.
 
     Only series and folds that *every* model has forecast are scored, so that no model gains by failing on what is
@@ -39,14 +37,12 @@ def score(
     series and folds; RMSE and RMSSE are the roots of mean squares; WAPE and WQL are ratios of sums, so that large
     series weigh more; OWA needs the model naive2 in the run. A series whose metric is undefined (see
     `rowwise.undefined`) is left out of that metric's mean.
-
-    wanted   only these of mase, mae, smape, ...: what needs no quantiles is found much sooner without them
     """
     for key in by:
         if key not in KEYS:
             raise ConfigError(f"scores: cannot group by '{key}'{did_you_mean(key, KEYS)}")
     if "unique_id" in by:
-        parts = list(scores_by_series(result, by, wanted))
+        parts = list(scores_by_series(result, by))
         whole = pd.concat(parts, ignore_index=True)
         if len(parts) > 1:
             keys = [whole["step"]] if "step" in by else []
@@ -54,7 +50,7 @@ def score(
             whole = whole.iloc[np.lexsort(keys)].reset_index(drop=True)
         return whole
     folds, each_step = Layout.of(result).folds, "step" in by
-    totals = result.once(("totals", each_step, wanted), lambda: _by_fold(result, each_step, wanted))
+    totals = result.once(("totals", each_step), lambda: _by_fold(result, each_step))
     if "fold" in by:
         return _table(result, by, pd.DataFrame({"fold": folds}), totals)
     return _table(result, by, pd.DataFrame(index=[0]), [total.together(len(folds)) for total in totals])
@@ -78,13 +74,13 @@ def scores_by_series(
         yield _table(result, by, groups, totals)
 
 
-def _by_fold(result: BacktestResult, each_step: bool, wanted: Collection[str] | None) -> list[Totals]:
+def _by_fold(result: BacktestResult, each_step: bool) -> list[Totals]:
     """Per model, its totals in each fold, or at each step of each fold."""
     layout = Layout.of(result)
     totals = [Totals(len(layout.folds) * (layout.steps if each_step else 1)) for _ in result.models]
     for cube in cubes(result):
         for m, total in enumerate(totals):
-            total.add_rows(cube, m, cube.fold, each_step, wanted)
+            total.add_rows(cube, m, cube.fold, each_step, None)
     return totals
 
 

@@ -138,7 +138,7 @@ class _FittedARIMA(FittedModel):
 
     def _one(self, view: View) -> Forecast:
         past, future = view
-        self._check(past, future.horizon)
+        self._check(past)
         point = np.full((len(past), self.horizon), np.nan)
         spread = np.full_like(point, np.nan)
         failures, notes = [], []
@@ -149,7 +149,7 @@ class _FittedARIMA(FittedModel):
                 continue
             notes += [(key, note) for note in model.notes]
             try:
-                mean, deviation = model.forecast(past.values[a:b], past.futr[a:b], future.futr[i, : self.horizon])
+                mean, deviation = model.forecast(past.values[a:b], past.futr[a:b], future.futr[i])
             except (Unusable, np.linalg.LinAlgError) as reason:
                 failures.append(Failure(key, str(reason)))
                 continue
@@ -159,13 +159,11 @@ class _FittedARIMA(FittedModel):
             point[i], spread[i] = mean, deviation
         scores = np.array([NormalDist().inv_cdf(q) for q in self.recipe.quantiles])
         quantiles = point[:, :, None] + spread[:, :, None] * scores
-        times = past.freq.after(past.last_times, self.horizon)
         return Forecast(
-            past.ids, times, past.freq, point, self.recipe.quantiles, quantiles, tuple(failures), tuple(notes)
+            past.ids, future.times, past.freq, point, self.recipe.quantiles, quantiles, tuple(failures), tuple(notes)
         )
 
-    def _check(self, past: Panel, horizon: int) -> None:
-        assert horizon >= self.horizon, "the view's future is shorter than the horizon"
+    def _check(self, past: Panel) -> None:
         strangers = [key for key in past.ids if key not in self.models]
         if strangers:
             raise DataError(

@@ -1,9 +1,9 @@
 """Recurrent networks over segments: tensors in, tensors out.
 
-A long window is cut into segments of `patch_size` steps, each of which becomes one token, so that 336 hourly steps
-are 14 recurrent steps: gradients travel 14 steps instead of 336, and a CPU does in one matrix product what it would
-do in 24 small ones (the idea of SegRNN, Lin et al. 2023, arXiv:2308.11200). All steps of the horizon are answered at
-once from the last state, so no forecast is fed back into the network.
+A long window is cut into segments of `patch_size` steps, each of which becomes one token. Two days a token make 336
+hourly steps 7 recurrent ones: gradients travel 7 steps instead of 336, and a CPU does in one matrix product what it
+would do in 48 small ones (the idea of SegRNN, Lin et al. 2023, arXiv:2308.11200). All steps of the horizon are
+answered at once from the last state, so no forecast is fed back into the network.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from torch.nn.functional import pad
 __all__ = ["SEASONS", "Smoothing", "pattern"]
 
 SEASONS = 10  # looked back
-OBSERVED = 0.75  # of a season that counts
+OBSERVED, GAPPY = 0.75, 0.4  # of a season that counts: of the first one that was seen, and of one with gaps after it
+BALANCED = 3  # times that a season with gaps is put at the level of the others
 ENOUGH = 2  # seasons
 LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 SLOPES = (0.0, 0.25, 0.5, 1.0)
@@ -126,21 +127,36 @@ def _slope(x: Tensor, place: Tensor, seen: Tensor) -> Tensor:
     return (away * x).sum(1, keepdim=True) / away.square().sum(1, keepdim=True).clamp_min(1e-9)
 
 
+def _phases(table: Tensor, mean: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean `[B, season]` of each phase's distance from the `mean` `[B, seasons]` of its season."""
+    return ((table - mean.unsqueeze(2)) * weights).sum(1) / weights.sum(1).clamp_min(1e-9)
+
+
 def pattern(x: Tensor, seen: Tensor, season: int, fading: float) -> Tensor:
     """The mean distance `[B, season]` of each phase from the mean of its season, without the drift within one.
 
-    NaN with fewer than two seasons, a phase that was never seen is 0.
+    NaN with fewer than two seasons, a phase that was never seen is 0. The mean of a season with gaps is that of the
+    phases that were seen, less what the pattern says of these: else a week without its Sunday would lie too high.
     """
     seasons = -(-x.shape[1] // season)
     before = seasons * season - x.shape[1], 0
     seen = pad(seen, before).view(-1, seasons, season)
-    counts = seen.sum(2) >= OBSERVED * season  # [B, seasons]
+    steps = seen.sum(2)  # [B, seasons]
+    begun = steps.cumsum(1) > steps
+    counts = steps >= torch.where(begun, GAPPY, OBSERVED) * season
+    partly = counts & begun & (steps < season)
     seen = seen & counts.unsqueeze(2)
     table = torch.where(seen, pad(x, before).view(-1, seasons, season), 0.0)
     mean = table.sum(2) / seen.sum(2).clamp_min(1)  # [B, seasons]
     age = torch.arange(seasons - 1, -1, -1, device=x.device).double()
     weights = (fading**age)[:, None] * seen
-    found = ((table - mean.unsqueeze(2)) * weights).sum(1) / weights.sum(1).clamp_min(1e-9)
+    sure = counts & ~partly
+    sure = torch.where(sure.sum(1, keepdim=True) >= ENOUGH, sure, counts)
+    level, found = mean, _phases(table, mean, weights * sure.unsqueeze(2))
+    for _ in range(BALANCED if bool(partly.any()) else 0):
+        told = (found.unsqueeze(1) * seen).sum(2) / seen.sum(2).clamp_min(1)
+        mean = torch.where(partly, level - told, level)
+        found = _phases(table, mean, weights)
     drift = _slope(mean, -age, counts) / season
     phase = torch.arange(season, device=x.device)
     found = found - drift * (phase - (season - 1) / 2)

@@ -1,4 +1,4 @@
-"""What a backtest could find, and what it would cost, before any network is trained.
+"""What a backtest could find, and what it would cost, before it is run.
 
 Cheap models are run on the same folds. How much their losses differ from origin to origin says how much those of the
 expensive models will. For a network stands a ridge whose penalty is fixed and small, times what has been measured: one

@@ -44,8 +44,8 @@ def read_panel(
               or below a header of dates); by default what is evident
     sep       delimiter of text; by default the most frequent of , ; tab | in the header
     encoding  of text; by default UTF-8, or UTF-16 where the file is marked so
-    options   those of `frames.read_frame`: id, time, target, freq, season_length, hist_exog, futr_exog, missing,
-              date_format, na_values, decimal
+    options   those of `reading.frames.read_frame`: id, time, target, freq, season_length, hist_exog, futr_exog,
+              missing, date_format, na_values, decimal
 
     Raises DataError where there is no such file or data set and where the data cannot be used as they are (see
     `read_frame`), ConfigError for options beside a panel.

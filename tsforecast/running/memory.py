@@ -55,10 +55,10 @@ class InMemory:
         return []
 
     def begin(self, job: Job, task: Stretch) -> None:
-        """A task runs."""
+        """Nothing needs to be recorded before a task."""
 
     def let_go(self, task: Stretch) -> None:
-        """It does not."""
+        """Nor where one is given back."""
 
     def keep(self, job: Job, task: Stretch, folds: Sequence[Fold], said: Said) -> None:
         """A task that ran in this process is finished."""
