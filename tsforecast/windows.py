@@ -214,7 +214,7 @@ def split_by_time(panel: Panel, horizon: int, valid_steps: int, least_context: i
 def _memory(view: View) -> tuple[tuple[int, tuple[int, ...]], ...]:
     """Where the arrays of a past begin and how they lie there: what tells the cuts of one panel from those of another,
     whose arrays end where each is cut."""
-    arrays = (view.past.values, view.past.hist, view.past.futr)
+    arrays = (view.past.values, *(each for each in (view.past.hist, view.past.futr) if each.shape[1]))
     return tuple((array.__array_interface__["data"][0], array.strides) for array in arrays)
 
 

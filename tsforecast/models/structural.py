@@ -177,16 +177,19 @@ class _Common(NamedTuple):
     fewer: with three years of weeks it was believed for its first year. So what comes before counts as EARLY steps.
     """
 
-    first: int  # the first step of which all can
+    first: int  # the first step of which all can; 0 where that is the same for each
     fewest: int  # steps that must have been seen for it
 
     @classmethod
     def of(cls, models: Sequence[Structural]) -> _Common:
-        return cls(max(one.first for one in models), max(one.fewest for one in models))
+        firsts = {one.first for one in models}
+        return cls(max(firsts) if len(firsts) > 1 else 0, max(one.fewest for one in models))
 
     def counted(self, steps: Tensor, total: int) -> Tensor:
         """What each of so many steps counts `[B, T]`, in windows of which the first `steps` `[B, 1]` are seen."""
         place = torch.arange(total, device=steps.device)
+        if self.first == 0:
+            return (place < steps).double()
         less = min(1.0, EARLY / max(self.first - FEWEST + 1, 1))
         early = (place < self.first) & (steps >= self.fewest)
         return torch.where(early, less, 1.0).double() * (place < steps)
