@@ -7,7 +7,6 @@ import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from tsforecast.panel import Panel
 from tsforecast.reading.readers import read_panel
 from tsforecast.results import BacktestResult
 from tsforecast.running.how import How
+from tsforecast.running.numerics import versions
 
 if TYPE_CHECKING:
     from tsforecast.auditing.audit import Audit
@@ -278,17 +278,11 @@ def data_name(data: Any) -> str:
 def run_facts(data_name: str, recipes: Mapping[str, Forecaster]) -> dict[str, Any]:
     """Where and with what a run was made."""
     packages = ["tsforecast-toolkit", "numpy", "pandas", "statsmodels", "arch", "torch", "pytorch-lightning"]
-    versions = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
     wanted = {recipe.training.device for recipe in recipes.values() if hasattr(recipe, "training")}
     return {
         "data": data_name,
         "kinds": {name: recipe.name for name, recipe in recipes.items()},
-        "versions": versions,
+        "versions": {"python": platform.python_version()} | versions(packages),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "device": ", ".join(sorted(_device(name) for name in wanted)) or "cpu",
         "seeds": {name: recipe.seed for name, recipe in recipes.items() if hasattr(recipe, "seed")},

@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 
 from tsforecast import __version__
 
-__all__ = ["PACKAGES", "numerics", "pinned"]
+__all__ = ["PACKAGES", "numerics", "pinned", "versions"]
 
 PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "torch", "pytorch-lightning")
 """Those that forecasts are made with."""
@@ -51,13 +51,20 @@ def numerics(threads: int) -> dict[str, str | int]:
     """The profile under which equal tasks give equal bits."""
     found: dict[str, str | int] = {"threads": threads, "machine": f"{platform.system()} {platform.machine()}"}
     found["python"] = ".".join(platform.python_version_tuple()[:2])
-    for package in PACKAGES:
+    found |= versions(PACKAGES)
+    found |= {name: os.environ[name] for name in SWITCHES if name in os.environ}
+    return found | {"tsforecast": f"{__version__} {_own_code()[:12]}"}
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Package -> the version that is installed."""
+    found = {}
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = "not installed"
-    found |= {name: os.environ[name] for name in SWITCHES if name in os.environ}
-    return found | {"tsforecast": f"{__version__} {_own_code()[:12]}"}
+    return found
 
 
 @contextmanager
