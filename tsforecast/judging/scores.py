@@ -80,7 +80,7 @@ def _by_fold(result: BacktestResult, each_step: bool) -> list[Totals]:
     totals = [Totals(len(layout.folds) * (layout.steps if each_step else 1)) for _ in result.models]
     for cube in cubes(result):
         for m, total in enumerate(totals):
-            total.add_rows(cube, m, cube.fold, each_step, None)
+            total.add_rows(cube, m, cube.fold, each_step)
     return totals
 
 
@@ -102,7 +102,9 @@ class Totals:
         for sums, more in ((self.over, values[there]), (self.under, None if weights is None else weights[there])):
             sums[name] = sums.get(name, 0) + np.bincount(groups[there], more, minlength=self.n)
 
-    def add_rows(self, cube: Cube, model: int, codes: Ints, each_step: bool, wanted: Collection[str] | None) -> None:
+    def add_rows(
+        self, cube: Cube, model: int, codes: Ints, each_step: bool, wanted: Collection[str] | None = None
+    ) -> None:
         """The scores of a model in a cube; its rows, or steps of rows, belong to these groups."""
         steps = cube.y.shape[1] if each_step else 1
         for rows in cube.blocks():

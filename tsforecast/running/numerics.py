@@ -28,20 +28,8 @@ SWITCHES = (
     "NPY_DISABLE_CPU_FEATURES",
 )
 OURS = (
-    *(
-        "contract",
-        "covariates",
-        "ensemble",
-        "fields",
-        "floor",
-        "folds",
-        "frequency",
-        "maps",
-        "panel",
-        "scaling",
-        "spans",
-    ),
-    *("transforms", "windows", "running/answering", "running/chunks"),
+    *("contract", "covariates", "ensemble", "fields", "floor", "folds", "frequency", "maps", "panel"),
+    *("scaling", "spans", "transforms", "windows", "running/answering", "running/chunks"),
 )
 """Rooms that forecasts pass through, besides models: whatever these import, but for words."""
 _controllers: dict[int, ThreadpoolController] = {}
